@@ -23,12 +23,12 @@ use longsync_text::{grouped, in_words};
 /// How much a connection reads at a time: this also limits the head of an answer.
 const READ_BYTES: usize = 64 * 1024;
 
-/// An answer: complete, except that the body of an error may be cut.
+/// An answer: complete, except that its body may be cut.
 #[derive(Debug)]
 pub(crate) struct HttpAnswer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
-    /// Empty if the body was not to be kept.
+    /// The body, or as much of it as was to be kept.
     pub(crate) body: Bytes,
 }
 
@@ -49,8 +49,8 @@ pub(crate) enum HttpError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
     All,
-    /// Nothing: it is only read to its end.
-    Nothing,
+    /// At most the first [`PAGE_BYTES`]: enough to say what it is. The rest is only read to its end.
+    Beginning,
 }
 
 /// Connects, gets `path`, and reads the complete answer, if its body has at most `most` bytes; `stamps`
@@ -82,15 +82,18 @@ pub(crate) async fn get(
 
 async fn whole(mut body: Incoming, most: usize, keep: Keep) -> Result<Bytes, HttpError> {
     let (mut kept, mut length) = (BytesMut::new(), 0_usize);
+    let most_kept = match keep {
+        Keep::All => most,
+        Keep::Beginning => PAGE_BYTES,
+    };
     while let Some(frame) = body.frame().await {
         let data = frame.map_err(broken)?.into_data().unwrap_or_default();
         length = length.saturating_add(data.len());
         if length > most {
             return Err(HttpError::TooLong { most });
         }
-        if keep == Keep::All {
-            kept.extend_from_slice(&data);
-        }
+        let room = most_kept.saturating_sub(kept.len());
+        kept.extend_from_slice(&data[..data.len().min(room)]);
     }
     Ok(kept.freeze())
 }

@@ -9,16 +9,18 @@ mod output;
 mod progress_bars;
 mod session;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anstream::ColorChoice;
-use clap::CommandFactory as _;
+use clap::{CommandFactory as _, ValueEnum as _};
 use longsync_client::race::{self, Forecast, Race, RaceError, RacePlan, RaceProgress};
 use longsync_client::single::{self, Single, SinglePlan};
-use longsync_flags::variables;
+use longsync_flags::{CommandLine, variables};
+use longsync_text::said::shortened;
 use tonic::Code;
 
 use crate::args::{Args, CallArgs, Color, Command, RaceArgs};
@@ -38,12 +40,7 @@ const READER_PATIENCE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let Args { command, race, color } = read();
-    let color = match color {
-        Color::Auto => ColorChoice::Auto,
-        Color::Always => ColorChoice::Always,
-        Color::Never => ColorChoice::Never,
-    };
-    color.write_global();
+    use_colors(color);
     // The client exists to open many connections. If the system refuses, a smaller number may still fit, and
     // the command that needs more reports it.
     let _ = longsync_server::raise_file_limit();
@@ -64,9 +61,26 @@ fn main() -> ExitCode {
     })
 }
 
+/// Uses colors from now on as chosen.
+fn use_colors(color: Color) {
+    let color = match color {
+        Color::Auto => ColorChoice::Auto,
+        Color::Always => ColorChoice::Always,
+        Color::Never => ColorChoice::Never,
+    };
+    color.write_global();
+}
+
+/// The colors that a command line asks for, even if the rest of it is wrong.
+fn typed_color(words: Vec<OsString>) -> Color {
+    let values = CommandLine::new(Args::command(), words, |_| None).values_of("--color");
+    values.last().and_then(|value| Color::from_str(value, false).ok()).unwrap_or(Color::Auto)
+}
+
 /// Reads the command line and the environment, and reports variables that have no effect; or exits.
 fn read() -> Args {
-    let args = Args::read(std::env::args_os());
+    let words: Vec<_> = std::env::args_os().collect();
+    let args = Args::read(words.iter().cloned());
     let is_quiet = match &args {
         Ok(args) => matches!(args.command, Some(Command::Completions { .. })),
         Err(error) => !error.use_stderr(),
@@ -77,7 +91,30 @@ fn read() -> Args {
             let _ = writeln!(std::io::stderr(), "longsync-client: {sentence}");
         }
     }
-    args.unwrap_or_else(|error| error.exit())
+    args.unwrap_or_else(|error| {
+        use_colors(typed_color(words));
+        exit(&error)
+    })
+}
+
+/// Prints help or the version, or reports what is wrong with the command line, and exits.
+#[expect(
+    clippy::exit,
+    reason = "nothing has begun that would have to end, and clap itself ends alike"
+)]
+fn exit(error: &clap::Error) -> ! {
+    let text = error.render().ansi().to_string();
+    let code = if error.use_stderr() {
+        // If stderr cannot be written either, there is no one to report it to.
+        let _ = write!(anstream::AutoStream::auto(std::io::stderr()), "{text}");
+        error.exit_code()
+    } else {
+        match print(&text) {
+            Ok(()) => error.exit_code(),
+            Err(error) => complained(FAILURE, &format!("{error:#}")).into(),
+        }
+    };
+    std::process::exit(code)
 }
 
 /// Runs a race, either as the subcommand `race` or without a subcommand.
@@ -226,6 +263,9 @@ fn exit_code(code: u8, SessionEnd { complaints, is_interrupted }: SessionEnd) ->
     }
 }
 
+/// How many characters of a word a complaint shows: enough for the path of any file that was meant.
+const MOST_OF_A_WORD: usize = 1_000;
+
 /// The minimum and maximum width of a text.
 const NARROWEST: usize = 20;
 const WIDEST: usize = 160;
@@ -257,8 +297,18 @@ fn of_variable() -> Option<usize> {
 /// Reports on stderr what went wrong, for a command that exits with `code`.
 fn complained(code: u8, why: &str) -> u8 {
     // If stderr cannot be written either, there is no one to report it to.
-    let _ = writeln!(std::io::stderr(), "longsync-client: {why}");
+    let _ = writeln!(std::io::stderr(), "longsync-client: {}", harmless(why));
     code
+}
+
+/// A sentence in which nothing that was typed, such as the name of a file, acts on the terminal or is very
+/// long. It may have several lines.
+fn harmless(why: &str) -> String {
+    let line = |line: &str| {
+        let words = line.split(' ').map(|word| shortened(word, MOST_OF_A_WORD));
+        words.collect::<Vec<_>>().join(" ")
+    };
+    why.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Reports what is wrong with the command line of a subcommand, or of a race without one, and exits.
@@ -267,5 +317,6 @@ fn usage(subcommand: Option<&str>, why: &str) -> ! {
     // A subcommand knows its full name only after this.
     command.build();
     let named = subcommand.and_then(|name| command.find_subcommand(name).cloned());
-    named.unwrap_or(command).error(clap::error::ErrorKind::ValueValidation, why).exit()
+    let command = &mut named.unwrap_or(command);
+    exit(&command.error(clap::error::ErrorKind::ValueValidation, harmless(why)))
 }

@@ -88,7 +88,7 @@ pub async fn run(
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
-        let embedded = EmbeddedServer::start(plan.delays.longest(), plan.delays.seed(), plan.spin)?;
+        let embedded = EmbeddedServer::start(plan.delays.limit(), plan.delays.seed(), plan.spin)?;
         (embedded.target.clone(), Some(embedded))
     };
     let counters = match &embedded {

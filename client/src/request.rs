@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use longsync_connect::Target;
+use longsync_connect::request::check_headers;
 use longsync_text::said::quoted;
 use tonic::metadata::{AsciiMetadataKey, AsciiMetadataValue, MetadataMap};
 
@@ -19,7 +20,15 @@ const MOST_PAYLOAD_BYTES: u32 = 256 * 1024 * 1024;
 /// # Errors
 /// The sentence that says what is wrong, and what would be right.
 pub fn header(name: &str, value: &str) -> Result<(AsciiMetadataKey, AsciiMetadataValue), String> {
-    let wrong = || not_a_header(&format!("{name}:{value}"));
+    let written = || format!("{name}:{value}");
+    let wrong = || not_a_header(&written());
+    if !value.trim().bytes().all(is_sent) {
+        return Err(format!(
+            "the value of {} is not plain ASCII, and gRPC sends nothing else as text: leave out other \
+             characters",
+            quoted(&written())
+        ));
+    }
     let name = name.trim().to_ascii_lowercase();
     if name.ends_with("-bin") {
         return Err(format!("{} is a binary header: only text headers can be sent", quoted(&name)));
@@ -27,9 +36,28 @@ pub fn header(name: &str, value: &str) -> Result<(AsciiMetadataKey, AsciiMetadat
     if RESERVED.contains(&name.as_str()) {
         return Err(format!("gRPC itself sets `{name}`: choose another header name"));
     }
+    if !name.is_empty() && !name.bytes().all(is_in_a_name) {
+        return Err(format!(
+            "{} is not a header name of gRPC: write letters, digits, hyphens, underscores and dots",
+            quoted(&name)
+        ));
+    }
     let key = AsciiMetadataKey::from_bytes(name.as_bytes()).map_err(|_| wrong())?;
-    let value = value.trim().parse().map_err(|_| wrong())?;
+    let value: AsciiMetadataValue = value.trim().parse().map_err(|_| wrong())?;
+    let mut alone = MetadataMap::new();
+    alone.insert(key.clone(), value.clone());
+    check_headers(&alone).map_err(|why| why.to_string())?;
     Ok((key, value))
+}
+
+/// Whether gRPC sends this byte of a text header (gRPC's PROTOCOL-HTTP2.md, ASCII-Value).
+fn is_sent(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~')
+}
+
+/// Whether the name of a gRPC header contains this byte (gRPC's PROTOCOL-HTTP2.md, Header-Name).
+fn is_in_a_name(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'z' | b'-' | b'_' | b'.')
 }
 
 /// A request header written as `name:value`, if gRPC can send it as text.
@@ -91,5 +119,67 @@ pub fn zeros(bytes: u32) -> Result<Bytes, String> {
         _ => Err(format!(
             "{bytes} bytes are too many for a payload: give at most {MOST_PAYLOAD_BYTES}"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        written_header(text).unwrap_err()
+    }
+
+    #[test]
+    fn a_header_that_would_contradict_the_request_is_refused() {
+        for name in ["content-length", "Content-Length", "host", "HOST"] {
+            let said = refused(&format!("{name}:5"));
+            assert!(said.ends_with("another one would contradict it: leave it out"), "{said}");
+        }
+        assert!(refused("Connection:close").contains("HTTP/2 cannot carry it"));
+        assert!(refused("te:gzip").contains("gRPC itself sets `te`"));
+    }
+
+    #[test]
+    fn a_header_that_grpc_cannot_send_as_text_is_refused() {
+        for value in ["caf\u{e9}", "a\tb", "\u{1b}[31m", "\u{7f}"] {
+            let said = refused(&format!("x-a: {value}"));
+            assert!(said.contains("is not plain ASCII"), "{said}");
+        }
+        for name in ["x a", "x!", "caf\u{e9}", "x/y"] {
+            let said = refused(&format!("{name}: 1"));
+            assert!(said.contains("is not a header name of gRPC"), "{said}");
+        }
+        for text in ["", "x-a", ":1", " : 1"] {
+            assert!(refused(text).contains("write name:value"), "{text}");
+        }
+        assert!(refused("x-bin:1").contains("only text headers"));
+    }
+
+    #[test]
+    fn other_headers_are_sent_as_they_are_written() {
+        for (text, name, value) in [
+            ("x-longsync-behavior:250ms", "x-longsync-behavior", "250ms"),
+            ("X-A: b: c ", "x-a", "b: c"),
+            ("a_b.c-1:~ !", "a_b.c-1", "~ !"),
+            ("grpc-previous-rpc-attempts:2", "grpc-previous-rpc-attempts", "2"),
+            ("empty:", "empty", ""),
+        ] {
+            let (key, sent) = written_header(text).unwrap();
+            assert_eq!((key.as_str(), sent.to_str().unwrap()), (name, value), "{text}");
+        }
+    }
+
+    proptest! {
+        /// No text causes a panic, and each header that is accepted is one that gRPC sends as text.
+        #[test]
+        fn an_accepted_header_is_one_of_grpc(text in "[ -~]{0,8}:?\\PC{0,8}") {
+            if let Ok((key, value)) = written_header(&text) {
+                prop_assert!(key.as_str().bytes().all(is_in_a_name));
+                prop_assert!(value.as_encoded_bytes().iter().copied().all(is_sent));
+            }
+        }
     }
 }

@@ -57,9 +57,10 @@ pub async fn call(
         } => Err(Some(status)),
         () = interrupt.cancelled() => Err(None),
     };
-    single.connect = timer.now() - before;
+    let took = timer.now() - before;
     match connected {
         Ok(permit) => {
+            single.connect = Some(took);
             make(plan, permit, before, &connections, interrupt, &mut single, on_answer).await;
         }
         Err(status) => single.status = status,

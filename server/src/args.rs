@@ -19,6 +19,7 @@ use longsync_behavior::{Behavior, Rules};
 use longsync_flags::CommandLine;
 use longsync_server::{Config, Limits, Options, Recordings};
 use longsync_text::duration::LONGEST;
+use longsync_text::quoted;
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -204,6 +205,11 @@ impl Args {
             clap_complete::generate(shell, &mut Self::command(), "longsync-server", &mut script);
             return Ok(Invocation::Completions(script));
         }
+        if let Some(folder) = &args.replay_dir {
+            // Otherwise a typing error would only be noticed once a behavior replays something.
+            let checked = Recordings::below(folder).check();
+            checked.map_err(|why| line.refused("replay_dir", why))?;
+        }
         let behavior = args.read_behavior(&line, &matches)?;
         if args.explain {
             return Ok(Invocation::Explanation(Explanation(&behavior).to_string()));
@@ -239,7 +245,7 @@ impl Args {
                 by_port(values::port(&foreign).map_err(|why| {
                     let why = format!(
                         "PORT in the environment is {}: {why}, or override it with --listen or --port",
-                        longsync_text::quoted(&foreign)
+                        quoted(&foreign)
                     );
                     (ErrorKind::ValueValidation, why)
                 })?);
@@ -345,7 +351,10 @@ fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     } else {
         let targets = text.parse().ok().filter(|_| text.contains('='));
         targets.ok_or_else(|| {
-            format!("`{text}` is not a level: write off, error, warn, info or debug, or targets such as h2=debug")
+            format!(
+                "{} is not a level: write off, error, warn, info or debug, or targets such as h2=debug",
+                quoted(text)
+            )
         })?
     };
     let levels = targets.iter().map(|(_, level)| level).chain(targets.default_level());

@@ -4,10 +4,11 @@ mod queue;
 mod throttle;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::io::IsTerminal as _;
 use std::panic;
 use std::time::Duration;
 
+use anstream::stream::RawStream;
+use anstream::{AutoStream, ColorChoice};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -44,7 +45,7 @@ impl Log {
     pub(crate) fn filter(&self, log: Targets) {
         let lines = tracing_subscriber::fmt::layer()
             .with_writer(self.queue.clone())
-            .with_ansi(is_terminal());
+            .with_ansi(is_colored(&std::io::stderr()));
         tracing_subscriber::registry().with(self.throttle.clone()).with(lines).with(log).init();
     }
 
@@ -77,7 +78,8 @@ impl Log {
     }
 }
 
-/// Whether a person reads stderr.
-pub(crate) fn is_terminal() -> bool {
-    std::io::stderr().is_terminal()
+/// Whether to color what goes to this stream: a terminal that has colors, unless `NO_COLOR` or `CLICOLOR`
+/// turns them off.
+pub(crate) fn is_colored(stream: &impl RawStream) -> bool {
+    AutoStream::choice(stream) != ColorChoice::Never
 }

@@ -15,7 +15,7 @@ use longsync_text::duration::text;
 use longsync_text::{counted, in_words};
 
 use crate::args::{Args, Invocation, ServeOptions};
-use crate::log::{Log, is_terminal};
+use crate::log::{Log, is_colored};
 use crate::signals::Signals;
 
 #[cfg(feature = "mimalloc")]
@@ -56,20 +56,21 @@ fn has_use_for_variables(told: &Result<Invocation, clap::Error>) -> bool {
 
 /// Prints help or the version, or reports what is wrong with the arguments.
 fn usage(log: &Log, error: &clap::Error) -> ExitCode {
-    if error.use_stderr() {
+    let text = |is_colored: bool| {
         let text = error.render();
-        let text = if is_terminal() { text.ansi().to_string() } else { text.to_string() };
-        log.say_as_is(&text);
+        if is_colored { text.ansi().to_string() } else { text.to_string() }
+    };
+    if error.use_stderr() {
+        log.say_as_is(&text(is_colored(&std::io::stderr())));
         return ExitCode::from(WRONG_USAGE);
     }
-    // A reader that closes the pipe early has seen what it wanted.
-    let _ = error.print();
-    ExitCode::SUCCESS
+    print(log, text(is_colored(&std::io::stdout())).as_bytes())
 }
 
 /// Prints to stdout.
 fn print(log: &Log, text: &[u8]) -> ExitCode {
-    match std::io::stdout().write_all(text) {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
         // A reader that closes the pipe early is not an error.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             log.say(&format!("cannot write to stdout: {}", in_words(&error)));
@@ -104,7 +105,7 @@ fn run(log: &Log, config: &Config) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(cannot_start)?;
         let server = Server::bind(config.clone()).map_err(|error| cannot_listen(config, error))?;
-        announce(&server, config, files);
+        announce(log, &server, config, files);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let stats = server.stats();
         let serving = server.serve(async { drop::<Result<(), _>>(stopped.await) });
@@ -183,7 +184,7 @@ fn cannot_listen(config: &Config, error: std::io::Error) -> anyhow::Error {
 }
 
 /// Prints the first lines on stdout: the first is for programs, the others are for people.
-fn announce(server: &Server, config: &Config, files: FileLimit) {
+fn announce(log: &Log, server: &Server, config: &Config, files: FileLimit) {
     let address = server.local_addr();
     let called = SocketAddr::new(longsync::callable(address.ip()), address.port());
     let Examples { curl, grpcurl, .. } = Examples::new(config, &called.to_string());
@@ -213,6 +214,6 @@ fn announce(server: &Server, config: &Config, files: FileLimit) {
         connections = server.max_connections(),
         drain = text(config.drain),
     );
-    // A reader that closes the pipe early is not a reason to stop serving.
-    let _ = std::io::stdout().write_all(lines.as_bytes());
+    // A stdout that cannot be written is reported, and is not a reason to stop serving.
+    let _: ExitCode = print(log, lines.as_bytes());
 }

@@ -1,9 +1,9 @@
 //! The command line of `behavior`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, Rules};
+use longsync_behavior::{Behavior, ParseBehaviorError, Rules};
 use longsync_client::behavior::{BehaviorReport, DelayQuery, FittedData, Patience};
 use longsync_server::Recordings;
 use longsync_text::TypedDuration;
@@ -75,6 +75,10 @@ impl BehaviorArgs {
     pub(crate) fn into_report(self) -> Result<BehaviorReport, String> {
         let patience = self.patience()?;
         let asked = self.asked()?;
+        if let Some(folder) = &self.replay_dir {
+            let checked = Recordings::below(folder).check();
+            checked.map_err(|why| format!("--replay-dir {}: {why}", folder.display()))?;
+        }
         let mut report = match (&self.text, &self.fit) {
             (Some(text), None) => BehaviorReport::of(self.behavior(text)?),
             (None, Some(file)) => {
@@ -82,13 +86,7 @@ impl BehaviorArgs {
                 let observed = observed(file).map_err(of_file)?;
                 let fitting = FittedData::new(observed).map_err(|why| of_file(why.to_string()))?;
                 let text = fitting.text();
-                let behavior = self.behavior(&text).map_err(|why| {
-                    let is_over = Behavior::read(&text, &Rules::caller(LONGEST)).is_ok();
-                    let hint =
-                        if is_over { "; raise --max-delay here and on the server" } else { "" };
-                    of_file(format!("{why}{hint}"))
-                })?;
-                let mut report = BehaviorReport::of(behavior);
+                let mut report = BehaviorReport::of(self.behavior(&text).map_err(of_file)?);
                 report.fitting = Some(fitting);
                 report
             }
@@ -106,13 +104,18 @@ impl BehaviorArgs {
     }
 
     fn behavior(&self, text: &str) -> Result<Behavior, String> {
-        let recordings = match &self.replay_dir {
-            Some(folder) => Recordings::below(folder),
-            None => Recordings::below("."),
-        };
-        let read = |file: &str| recordings.read(file, self.max_delay);
-        let rules = Rules::server(self.max_delay, &read);
-        Behavior::read(text, &rules).map_err(|why| why.to_string())
+        self.within(self.max_delay, text).map_err(|why| {
+            let is_over = self.within(LONGEST, text).is_ok();
+            let hint = if is_over { "; raise --max-delay here and on the server" } else { "" };
+            format!("{why}{hint}")
+        })
+    }
+
+    /// The behavior of a server that allows delays up to `most`.
+    fn within(&self, most: Duration, text: &str) -> Result<Behavior, ParseBehaviorError> {
+        let recordings = Recordings::below(self.replay_dir.as_deref().unwrap_or(Path::new(".")));
+        let read = |file: &str| recordings.read(file, most);
+        Behavior::read(text, &Rules::server(most, &read))
     }
 
     fn patience(&self) -> Result<Option<Patience>, String> {

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
 use longsync_client::race::{self, Protocol, RaceDelays, RacePlan, RacePlanError};
 use longsync_connect::Target;
 use longsync_text::TypedDuration;
@@ -70,8 +69,8 @@ pub(crate) struct RaceArgs {
 
     /// How the server behaves, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay. A call has the
     /// same delay in each of the ways, except in an exchange.
-    #[arg(long, value_name = "BEHAVIOR", value_parser = callers_behavior, conflicts_with_all = ["delay", "jitter"])]
-    behavior: Option<Behavior>,
+    #[arg(long, value_name = "BEHAVIOR", value_parser = RaceDelays::drawn, conflicts_with_all = ["delay", "jitter"])]
+    behavior: Option<RaceDelays>,
 
     /// The seed from which a server inside this process draws the delays of --behavior: the same seed gives
     /// the same delays [default: random].
@@ -130,7 +129,7 @@ impl RaceArgs {
     /// If a way is named twice or impossible, or if nothing in this process would spin or be drawn.
     pub(crate) fn into_plan(self) -> Result<RacePlan, String> {
         let delays = match self.behavior {
-            Some(behavior) => RaceDelays::Drawn { behavior, seed: None },
+            Some(drawn) => drawn,
             None if self.jitter => RaceDelays::Jittered(self.delay),
             None => RaceDelays::Constant(self.delay),
         };
@@ -186,8 +185,4 @@ fn calls(text: &str) -> Result<usize, String> {
     calls.filter(|calls| (1..=RacePlan::MOST_CALLS).contains(calls)).ok_or_else(|| {
         format!("write a whole number from 1 to {}, such as 10000 or 10k", RacePlan::MOST_CALLS)
     })
-}
-
-fn callers_behavior(text: &str) -> Result<Behavior, ParseBehaviorError> {
-    Behavior::read(text, &Rules::caller(DEFAULT_MOST))
 }

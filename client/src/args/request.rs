@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use longsync_behavior::{Behavior, ParseBehaviorError, Rules};
 use longsync_client::request::{check_deadline, written_header, zeros};
 use longsync_connect::Target;
 use longsync_text::TypedDuration;
@@ -25,7 +26,7 @@ pub(crate) struct RequestArgs {
     pub(super) delay: Option<Duration>,
 
     /// How the server behaves, such as 'lognormal(p50=20ms, p99=200ms)'.
-    #[arg(long, value_name = "BEHAVIOR")]
+    #[arg(long, value_name = "BEHAVIOR", value_parser = behavior)]
     pub(super) behavior: Option<String>,
 
     /// How long a call may take [default: as long as the server lets it].
@@ -96,6 +97,15 @@ impl FromStr for PayloadSource {
             },
         })
     }
+}
+
+/// A server decides what is a behavior, but it takes an empty one for none, and that is rather a variable which
+/// is not set.
+fn behavior(text: &str) -> Result<String, ParseBehaviorError> {
+    if text.trim().is_empty() {
+        Behavior::read(text, &Rules::default())?;
+    }
+    Ok(text.to_owned())
 }
 
 fn deadline(text: &str) -> Result<TypedDuration, String> {

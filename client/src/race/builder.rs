@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, DEFAULT_MOST, ParseBehaviorError, Rules};
+use longsync_behavior::ParseBehaviorError;
 use longsync_connect::Target;
 
 use longsync_text::TypedDuration;
@@ -217,22 +217,25 @@ impl RacePlan {
     }
 }
 
-/// The same delays, checked as a server checks those of a caller, and with the seed.
+/// The same delays, checked as a server checks those of a caller, except for its limit, and with the seed.
 fn drawn(
     delays: RaceDelays,
     given: Option<u64>,
     is_elsewhere: bool,
 ) -> Result<RaceDelays, RacePlanError> {
-    let RaceDelays::Drawn { behavior, seed } = delays else {
+    let RaceDelays::Drawn { behavior, seed } = &delays else {
         return if given.is_some() { Err(RacePlanError::NothingDrawn) } else { Ok(delays) };
     };
-    let behavior = Behavior::read(behavior.text(), &Rules::caller(DEFAULT_MOST))?;
-    let seed = match given.or(seed) {
+    let mut checked = RaceDelays::drawn(behavior.text())?;
+    let drawn_by = match given.or(*seed) {
         Some(_) if is_elsewhere => return Err(RacePlanError::SeedElsewhere),
         None if !is_elsewhere => Some(seed::short()),
         seed => seed,
     };
-    Ok(RaceDelays::Drawn { behavior, seed })
+    if let RaceDelays::Drawn { seed, .. } = &mut checked {
+        *seed = drawn_by;
+    }
+    Ok(checked)
 }
 
 fn all_ways(protocol: Protocol) -> Vec<Way> {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, CallName, DrawKey};
+use longsync_behavior::{Behavior, CallName, DEFAULT_MOST, DrawKey, ParseBehaviorError, Rules};
+use longsync_text::duration::LONGEST;
 
 /// The delays of a race's calls. Every way gets the same ones, so that ways can be compared. The list of
 /// forms is complete, so the enum is exhaustive.
@@ -32,6 +33,30 @@ pub(super) struct CallRequest {
 }
 
 impl RaceDelays {
+    /// Delays drawn by the behavior in `text`, with an unknown seed. How long delays may be, a server decides:
+    /// a behavior that is over the default limit is read without one.
+    ///
+    /// # Errors
+    /// When `text` is not a behavior, or not one that callers may ask for.
+    pub fn drawn(text: &str) -> Result<Self, ParseBehaviorError> {
+        let behavior = Behavior::read(text, &Rules::caller(DEFAULT_MOST))
+            .or_else(|_| Behavior::read(text, &Rules::caller(LONGEST)))?;
+        Ok(Self::Drawn { behavior, seed: None })
+    }
+
+    /// The limit that a server must have to allow them. Each part of a behavior must be within it, even one
+    /// that is never drawn.
+    pub(super) fn limit(&self) -> Duration {
+        match self {
+            Self::Constant(_) | Self::Jittered(_) => self.longest(),
+            Self::Drawn { behavior, .. } => {
+                let is_default =
+                    Behavior::read(behavior.text(), &Rules::caller(DEFAULT_MOST)).is_ok();
+                if is_default { DEFAULT_MOST } else { LONGEST }
+            }
+        }
+    }
+
     /// The mean of the delays; of drawn delays, the mean of their distribution.
     pub fn mean(&self) -> Duration {
         match self {
@@ -189,6 +214,31 @@ mod tests {
         assert_eq!(unknown.of(0), unknown.mean());
         assert_eq!(unknown.longest(), Duration::from_secs(3_600));
         assert_eq!(unknown.sum(20), unknown.mean() * 20);
+    }
+
+    #[test]
+    fn a_behavior_over_the_default_limit_is_one_as_well() {
+        let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+        for (text, longest, limit) in [
+            ("250ms", Duration::from_millis(250), DEFAULT_MOST),
+            ("exponential(1s)", DEFAULT_MOST, DEFAULT_MOST),
+            ("2h", hours(2), LONGEST),
+            ("uniform(1s, 3h)", hours(3), LONGEST),
+            ("exponential(2h) max 10h", hours(10), LONGEST),
+            ("attempts(1s, 3h)", Duration::from_secs(1), LONGEST),
+        ] {
+            let delays = RaceDelays::drawn(text).unwrap();
+            assert_eq!((delays.longest(), delays.limit()), (longest, limit), "{text}");
+            assert_eq!(delays.asked(0).behavior, text);
+        }
+        for (wrong, why) in [
+            ("", "an empty text is not a behavior"),
+            ("366d", "longer than a year"),
+            ("stall(for=1s)", "only the server's own --behavior may"),
+        ] {
+            let refused = RaceDelays::drawn(wrong).unwrap_err().to_string();
+            assert!(refused.contains(why), "{wrong}: {refused}");
+        }
     }
 
     #[test]

@@ -16,14 +16,14 @@ pub(super) struct EmbeddedServer {
 }
 
 impl EmbeddedServer {
-    /// Starts a server that allows delays up to `longest`, draws by `seed` if it is given, and polls for the
+    /// Starts a server that allows delays up to `limit`, or more, draws by `seed` if it is given, and polls for the
     /// last `spin` of each delay.
-    pub(super) fn start(longest: Duration, seed: Option<u64>, spin: Duration) -> io::Result<Self> {
+    pub(super) fn start(limit: Duration, seed: Option<u64>, spin: Duration) -> io::Result<Self> {
         let limits = Limits::default();
         let default = Options::default();
         let options = Options {
             listen: ([127, 0, 0, 1], 0).into(),
-            limits: Limits { max_delay: limits.max_delay.max(longest), ..limits },
+            limits: Limits { max_delay: limits.max_delay.max(limit), ..limits },
             drain: Duration::ZERO,
             seed: seed.unwrap_or(default.seed),
             spin,

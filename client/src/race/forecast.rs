@@ -12,6 +12,7 @@ use crate::figures::{bytes, length};
 use crate::race::delays::RaceDelays;
 use crate::race::needs::{needs, open_at_once};
 use crate::race::plan::{Protocol, RacePlan};
+use crate::race::projection::{Expected, fits};
 use crate::race::room::{self, SystemLimit};
 use crate::race::way::Way;
 use crate::wrap::{hanging, paragraph};
@@ -53,7 +54,8 @@ pub struct WayForecast {
     pub way: Way,
     /// The time from its start to its end.
     pub time: Duration,
-    /// The time that it would take if all of its calls were made, if some are projected instead.
+    /// The time that it would take if all of its calls were made, if some are projected instead; all of them
+    /// are if `time` is zero.
     pub projected: Option<Duration>,
     /// The memory that it adds to the process.
     pub memory_bytes: u64,
@@ -127,10 +129,12 @@ impl WayForecast {
         // A remote server has its own limit.
         let streams = plan.target.is_none().then(|| length(Limits::default().max_streams.into()));
         let at_once = |streams| open_at_once(way, plan, streams);
-        let (most, least) = (at_once(1), at_once(usize::MAX));
+        let (one_each, all_on_one) = (at_once(1), at_once(usize::MAX));
         let one_by_one = one_by_one(plan);
-        let is_projected = way == Way::Sequential && one_by_one > plan.sequential_max.value();
-        let open = streams.map(at_once).or_else(|| (most == least).then_some(least));
+        let (expected, most) = (Expected::of(plan), plan.sequential_max.value());
+        let makes_none = !fits(0, expected, Duration::ZERO, most);
+        let is_projected = way == Way::Sequential && (makes_none || one_by_one > most);
+        let open = streams.map(at_once).or_else(|| (one_each == all_on_one).then_some(all_on_one));
         let connections = match way {
             // One after another: each call over HTTP has a connection of its own.
             Way::Sequential if plan.protocol == Protocol::Http => (!is_projected).then_some(calls),
@@ -142,7 +146,8 @@ impl WayForecast {
         // An unknown number of connections is small compared to the number of calls on them.
         let open = open.unwrap_or(1);
         let time = match way {
-            Way::Sequential if is_projected => made_one_by_one(plan),
+            Way::Sequential if makes_none => Duration::ZERO,
+            Way::Sequential if is_projected => made_one_by_one(plan).max(expected.call(0)),
             Way::Sequential => one_by_one,
             Way::Threads | Way::Tasks | Way::Exchange => longest(way, plan)
                 .saturating_add(times(call.time, calls))
@@ -165,7 +170,11 @@ impl WayForecast {
         let time = about(self.time);
         let mut words = if let Some(whole) = self.projected {
             let whole = about(whole);
-            format!("{time}, and the rest is projected (all calls would take {whole})")
+            if self.time.is_zero() {
+                format!("no call, because none would end in time; all are projected ({whole})")
+            } else {
+                format!("{time}, and the rest is projected (all calls would take {whole})")
+            }
         } else {
             format!("about {time}, about {} of memory", bytes(self.memory_bytes))
         };
@@ -326,6 +335,21 @@ mod tests {
         // How many of the sequential calls there is time for is not known.
         assert_eq!(known(http(1_000)), [None, Some(1_000), Some(1_000)]);
         assert_eq!(known(http(1).target(target())), [Some(1_000); 3]);
+    }
+
+    #[test]
+    fn a_way_without_time_for_a_call_is_forecast_to_make_none() {
+        let long = |delays| RacePlan::builder(3, delays).ways([Way::Sequential]);
+        let two_hours = Duration::from_secs(7_200);
+        let forecast = within(long(RaceDelays::Constant(two_hours)), &[], None);
+        let words = "sequential: no call, because none would end in time; all are projected (6h), 1 connection";
+        assert!(plain(&forecast, 120).contains(words), "{}", plain(&forecast, 120));
+        // The first jittered call takes 1.12 of the mean.
+        let mean = Duration::from_millis(9_500);
+        let forecast = within(long(RaceDelays::Jittered(mean)), &[], None);
+        assert_eq!(forecast.ways[0].time, Duration::ZERO);
+        let one = within(long(RaceDelays::Constant(mean)), &[], None);
+        assert_eq!(one.ways[0].time, mean);
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! One call of a race over HTTP/1.1.
 
+use http::StatusCode;
 use longsync_text::duration::text;
 use longsync_timer::Timer;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::http1::{self, Keep};
+use crate::http1::{self, HttpAnswer, Keep};
 use crate::race::call_failure::{CallFailure, kept};
 use crate::race::delays::CallRequest;
 use crate::race::reported_wait::ReportedWait;
@@ -21,16 +22,29 @@ pub(super) async fn get(
     stamps: &Stamps,
 ) -> Result<ReportedWait, CallFailure> {
     let path = format!("{}?{}", longsync::HTTP_PATH, query(asked));
-    let body = (most_bytes, Keep::Nothing);
-    let answer = http1::get(target, &path, body, timer, stamps).await?;
-    if !answer.status.is_success() {
-        let no_line =
-            if answer.body.is_empty() { "the body is empty" } else { "the body is not text" };
-        let message = first_line(&answer.body).unwrap_or_else(|| no_line.to_owned());
-        let status = format!("HTTP {}", answer.status.as_u16());
-        return Err(CallFailure { status, message: kept(&message) });
-    }
-    Ok(ReportedWait::from(&answer.headers))
+    let body = (most_bytes, Keep::Beginning);
+    reported(&http1::get(target, &path, body, timer, stamps).await?)
+}
+
+/// The wait that an answer reports, if the answer is longsync's: any web server answers 200 to something.
+fn reported(answer: &HttpAnswer) -> Result<ReportedWait, CallFailure> {
+    let reported = ReportedWait::from(&answer.headers);
+    let why = match answer.status {
+        StatusCode::OK if !reported.is_whole() => {
+            Some("it has no server-timing with planned and waited")
+        }
+        StatusCode::OK if answer.body != longsync::DONE => Some("its body is not Done!"),
+        StatusCode::OK => return Ok(reported),
+        status if status.is_success() => Some("its status is not 200"),
+        _ => None,
+    };
+    let no_line = if answer.body.is_empty() { "the body is empty" } else { "the body is not text" };
+    let line = first_line(&answer.body).unwrap_or_else(|| no_line.to_owned());
+    let message = match why {
+        Some(why) => format!("this is not an answer of longsync, because {why}: {line}"),
+        None => line,
+    };
+    Err(CallFailure { status: format!("HTTP {}", answer.status.as_u16()), message: kept(&message) })
 }
 
 fn query(CallRequest { delay, behavior, call_id }: &CallRequest) -> String {

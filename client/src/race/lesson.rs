@@ -15,9 +15,12 @@ pub(super) fn lesson(race: &Race) -> String {
         return lesson_of_cancelling(race, after);
     }
     let Some(best) = best(race) else {
-        let why =
-            if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
-        return format!("No way had all its calls answered: {why}.");
+        let what = if has_made_none(race) {
+            "No call was made"
+        } else {
+            "No way had all its calls answered"
+        };
+        return format!("{what}: {}.", why_not(race));
     };
     let planned = PlannedDelays::of(race, race.whole(Way::Sequential).unwrap_or(best));
     let of = calls_of(race, &planned);
@@ -59,6 +62,15 @@ pub(super) fn lesson(race: &Race) -> String {
         "Waiting is not working: {of} {by_one} one after another, \
          but took {wall} {how} over {connections}."
     )
+}
+
+fn has_made_none(race: &Race) -> bool {
+    race.runs.iter().all(|run| run.made() == 0)
+}
+
+/// Where the reason is for what a race does not show.
+fn why_not(race: &Race) -> &'static str {
+    if race.is_interrupted { "the race was ended early" } else { "see the notes above" }
 }
 
 /// The number of calls, and their delays.
@@ -113,11 +125,16 @@ fn best(race: &Race) -> Option<&WayRun> {
 }
 
 fn lesson_of_cancelling(race: &Race, after: &TypedDuration) -> String {
-    let mut ran = race.runs.iter().filter(|run| !run.is_skipped()).peekable();
-    if ran.peek().is_none() {
-        return "No way was run: see the notes above.".to_owned();
+    if race.runs.iter().all(WayRun::is_skipped) {
+        return format!("No way was run: {}.", why_not(race));
     }
-    if ran.clone().all(|run| run.left_nothing_to_cancel(after.value())) {
+    if has_made_none(race) {
+        return format!("No call was made: {}.", why_not(race));
+    }
+    let mut ran = race.runs.iter().filter(|run| run.made() > 0);
+    // Calls that failed tell nothing about the time at which they would have been cancelled.
+    let is_answered = ran.clone().any(|run| run.answered() > 0);
+    if is_answered && ran.clone().all(|run| run.left_nothing_to_cancel(after.value())) {
         return format!(
             "Nothing was left to cancel after {after}: every call had ended. Use a shorter --cancel-after, \
              or longer delays."
@@ -129,14 +146,13 @@ fn lesson_of_cancelling(race: &Race, after: &TypedDuration) -> String {
         Way::Sequential | Way::Tasks | Way::Exchange => run.cancelled() > 0,
     };
     if !ran.any(|run| is_told(&run)) {
-        let why =
-            if race.is_interrupted { "the race was ended early" } else { "see the notes above" };
-        return format!("No call was cancelled: {why}.");
+        return format!("No call was cancelled: {}.", why_not(race));
     }
     let of = |way| race.runs.iter().find(|run| run.way == way && !run.is_skipped()).filter(is_told);
     let tasks = of(Way::Tasks).map(|run| {
+        let were = if run.cancelled() == 1 { "it was" } else { "they were" };
         format!(
-            "A task can be stopped while it waits: {} of {} ended when they were cancelled, {} in total.",
+            "A task can be stopped while it waits: {} of {} ended when {were} cancelled, {} in total.",
             counted(run.cancelled(), "task"),
             grouped(run.rows.len() as u64),
             rounded(run.wall)
@@ -148,8 +164,10 @@ fn lesson_of_cancelling(race: &Race, after: &TypedDuration) -> String {
         } else {
             "A thread cannot be stopped while it waits:"
         };
+        let (calls, them) =
+            if run.answered() == 1 { ("its call", "it") } else { ("their calls", "them") };
         format!(
-            "{who} {} waited until their calls had ended, {} in total; a deadline would have ended them \
+            "{who} {} waited until {calls} had ended, {} in total; a deadline would have ended {them} \
              sooner.",
             counted(run.answered(), "thread"),
             rounded(run.wall)

@@ -214,9 +214,9 @@ impl WayRun {
         self.rows.iter().filter(|row| is_such(&row.end)).count()
     }
 
-    /// Whether all its calls were answered or projected.
+    /// Whether all its calls were answered or, from at least one answer, projected.
     pub fn is_whole(&self) -> bool {
-        !self.is_skipped() && self.answered() + self.projected() == self.rows.len()
+        self.answered() > 0 && self.answered() + self.projected() == self.rows.len()
     }
 
     /// The time from its start to the end of the last call that was made.
@@ -228,20 +228,21 @@ impl WayRun {
         made.filter_map(RaceCall::done).max().unwrap_or_default()
     }
 
-    /// Whether every call had ended when it was to be cancelled, this long after it was sent. The calls of
-    /// threads are never cancelled, so their durations decide.
+    /// Whether calls were made, and each had ended when it was to be cancelled, this long after it was sent.
+    /// The calls of threads are never cancelled, so their durations decide.
     pub fn left_nothing_to_cancel(&self, after: Duration) -> bool {
         let took = |row: &RaceCall| Some(row.done()?.saturating_sub(row.sent?));
         let is_longer = |row: &RaceCall| took(row).is_some_and(|took| took > after);
-        self.cancelled() == 0
+        self.made() > 0
+            && self.cancelled() == 0
             && self.unfinished() == 0
             && (self.way != Way::Threads || !self.rows.iter().any(is_longer))
     }
 
-    /// The most calls that were in flight at once.
+    /// The most calls that were in flight at once, without those that were only projected.
     pub fn most_in_flight(&self) -> usize {
         let mut events: Vec<(Duration, i32)> = Vec::with_capacity(self.rows.len() * 2);
-        for row in &self.rows {
+        for row in self.rows.iter().filter(|row| !row.is_projected()) {
             let Some(sent) = row.sent else { continue };
             events.push((sent, 1));
             events.extend(row.done().map(|done| (done, -1)));
@@ -282,22 +283,19 @@ impl Race {
         Self { plan: plan.clone(), target, is_interrupted, runs }
     }
 
-    /// Whether the race failed: calls were made, but none was answered and none was cancelled as planned; or
-    /// every way was skipped.
+    /// Whether the race failed: no call was answered, and none was cancelled as planned. A race that was ended
+    /// before its first way began has not failed.
     pub fn has_failed(&self) -> bool {
-        if !self.runs.is_empty() && self.runs.iter().all(WayRun::is_skipped) {
-            return true;
-        }
-        let all = |of: fn(&WayRun) -> usize| self.runs.iter().map(of).sum::<usize>();
-        all(WayRun::made) > 0 && all(WayRun::answered) == 0 && all(WayRun::cancelled) == 0
+        let has_none = |run: &WayRun| run.answered() == 0 && run.cancelled() == 0;
+        !self.runs.is_empty() && self.runs.iter().all(has_none)
     }
 
-    /// The run of a way, if all its calls were answered or projected.
+    /// The run of a way, if it is [whole](WayRun::is_whole).
     pub fn whole(&self, way: Way) -> Option<&WayRun> {
         self.runs.iter().find(|run| run.way == way && run.is_whole())
     }
 
-    /// The speed-up of a way over sequential calls; [`None`] unless all its calls were answered or projected.
+    /// The speed-up of a way over sequential calls; [`None`] unless it is [whole](WayRun::is_whole).
     pub fn speed_up(&self, run: &WayRun) -> Option<f64> {
         let is_whole = run.is_whole() && !run.wall.is_zero();
         is_whole.then(|| self.one_by_one(run).as_secs_f64() / run.wall.as_secs_f64())
@@ -385,6 +383,16 @@ mod tests {
         partly.rows[1].end = CallEnd::Projected { done: Duration::from_millis(20) };
         assert_eq!(partly.measured(), Duration::from_millis(10));
         assert_eq!((partly.wall, partly.is_whole()), (Duration::from_millis(20), true));
+    }
+
+    #[test]
+    fn a_way_that_made_no_call_is_not_whole_and_had_nothing_in_flight() {
+        let mut unmade = run(&[(0, 10), (10, 10)]);
+        for row in &mut unmade.rows {
+            row.end = CallEnd::Projected { done: Duration::from_millis(20) };
+        }
+        assert_eq!((unmade.made(), unmade.most_in_flight()), (0, 0));
+        assert!(!unmade.is_whole() && !unmade.left_nothing_to_cancel(Duration::from_millis(50)));
     }
 
     #[test]

@@ -15,6 +15,11 @@ pub(super) struct ReportedWait {
 }
 
 impl ReportedWait {
+    /// Whether both times were reported, as every answer of longsync does.
+    pub(super) fn is_whole(self) -> bool {
+        self.planned.is_some() && self.waited.is_some()
+    }
+
     /// The end of a call that was answered at `done`.
     pub(super) fn at(self, done: Duration) -> CallEnd {
         CallEnd::Answered { done, planned: self.planned, waited: self.waited }

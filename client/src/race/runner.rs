@@ -20,7 +20,7 @@ use crate::race::progress::WayProgress;
 use crate::race::projection::{Expected, fits, project};
 use crate::race::quiet::{give_up, nothing_moves};
 use crate::race::way::Way;
-use crate::race::words::named;
+use crate::race::words::{named, with_first};
 use longsync_connect::answer::ANSWER_BYTES;
 use longsync_connect::rpc::RetryLog;
 use longsync_text::{counted, in_words};
@@ -123,8 +123,8 @@ fn untold(ends: &[CallEnd]) -> Option<String> {
     let although = format!("although all {whose} messages were answered");
     Some(match ends.first()? {
         CallEnd::Failed { status, message, .. } => {
-            let first = named(status, message);
-            format!("{streams} ended with an error {although}; the first: {first}")
+            let what = format!("{streams} ended with an error {although}");
+            with_first(&what, ends.len(), &named(status, message))
         }
         CallEnd::Cancelled { .. } => format!("{streams} had to be cancelled {although}"),
         _ => format!("{streams} had not ended when the race was ended {although}"),
@@ -176,7 +176,8 @@ async fn joined(mut tasks: JoinSet<(usize, ExchangeResult)>, count: usize) -> Wa
         }
     }
     let trouble = panics.first().map(|first| {
-        format!("{} ended without a result; the first: {first}", counted(panics.len(), "task"))
+        let what = format!("{} ended without a result", counted(panics.len(), "task"));
+        with_first(&what, panics.len(), &first.to_string())
     });
     WayResult { rows, connections: 0, trouble, untold }
 }

@@ -91,18 +91,11 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
         _ => None,
     });
     if let Some((status, message)) = first {
-        let failed = counted(run.failed(), "call");
-        notes.push(format!("{failed} failed; the first: {}", named(status, message)));
+        let failed = format!("{} failed", counted(run.failed(), "call"));
+        notes.push(with_first(&failed, run.failed(), &named(status, message)));
     }
     notes.extend(retried(run));
-    if run.projected() > 0 {
-        notes.push(format!(
-            "{} measured, in {}; the others are projected (--sequential-max {})",
-            counted(run.rows.len() - run.projected(), "call"),
-            rounded(run.measured()),
-            race.plan.sequential_max,
-        ));
-    }
+    notes.extend(projection(race, run));
     if run.unfinished() > 0 {
         let unfinished = counted(run.unfinished(), "call");
         notes.push(if race.is_interrupted {
@@ -114,6 +107,32 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     notes.extend(sending(race, run));
     notes.extend(cancellation(race, run));
     notes
+}
+
+/// The note about calls that there was no time to make.
+fn projection(race: &Race, run: &WayRun) -> Option<String> {
+    let limit = &race.plan.sequential_max;
+    let (made, projected) = (run.made(), run.projected());
+    let are = match projected {
+        0 => return None,
+        1 => "is",
+        _ => "are",
+    };
+    Some(if made == 0 {
+        let them = if projected == 1 { "it" } else { "the first" };
+        let calls = counted(projected, "call");
+        format!(
+            "no call was made, because {them} would not end in time: {calls} {are} projected from the \
+             planned delays alone (--sequential-max {limit})"
+        )
+    } else {
+        let others = if projected == 1 { "the other" } else { "the others" };
+        let measured = rounded(run.measured());
+        let calls = counted(made, "call");
+        format!(
+            "{calls} measured, in {measured}; {others} {are} projected (--sequential-max {limit})"
+        )
+    })
 }
 
 /// Why tasks are sent more slowly than messages of an exchange, if it shows in the figures.
@@ -142,6 +161,11 @@ fn sending(race: &Race, run: &WayRun) -> Option<String> {
     })
 }
 
+/// What happened to this many, with the reason of the first of them.
+pub(super) fn with_first(what: &str, count: usize, first: &str) -> String {
+    if count == 1 { format!("{what}: {first}") } else { format!("{what}; the first: {first}") }
+}
+
 /// A status by its name, with its message.
 pub(super) fn named(status: &str, message: &str) -> String {
     if message.is_empty() { status.to_owned() } else { format!("{status}: {message}") }
@@ -162,6 +186,9 @@ fn retried(run: &WayRun) -> Option<String> {
 /// The note about a way's cancelled calls.
 fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
     let after = race.plan.cancel_after.as_ref()?;
+    if run.made() == 0 {
+        return None;
+    }
     if run.left_nothing_to_cancel(after.value()) {
         return Some(format!("nothing was left to cancel after {after}: every call had ended"));
     }
@@ -179,9 +206,7 @@ fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
         None => {
             format!("{cancelled} cancelled{in_turn}; the server does not report what it noticed")
         }
-        Some(view) => {
-            format!("{cancelled} cancelled{in_turn}; the server noticed {}", noticed(run, view))
-        }
+        Some(view) => format!("{cancelled} cancelled{in_turn}; the server {}", noticed(run, view)),
     })
 }
 
@@ -193,18 +218,23 @@ fn noticed(run: &WayRun, view: ServerView) -> String {
     };
     let number = length(view.cancelled);
     let what = if number > ours {
-        format!("{} end, including those of other clients", counted(number, noun))
+        format!("noticed {} end, including those of other clients", counted(number, noun))
     } else if noun == "stream" && number > 0 {
-        format!("{} end", counted(number, noun))
-    } else if number > 0 {
-        format!("{} of them end", grouped(view.cancelled))
+        format!("noticed {} end", counted(number, noun))
     } else {
-        "none of them end".to_owned()
+        match (number, run.cancelled()) {
+            (0, 1) => "did not notice its end".to_owned(),
+            (0, _) => "noticed none of them end".to_owned(),
+            (_, 1) => "noticed its end".to_owned(),
+            (_, _) => format!("noticed {} of them end", grouped(view.cancelled)),
+        }
     };
-    let after = |mean| format!(", on average after {}", rounded(mean));
+    let average = if number == 1 { "" } else { "on average " };
+    let after = |mean| format!(", {average}after {}", rounded(mean));
     let p99 = |p99| format!(", p99 {}", rounded(p99));
     let mean = view.cancelled_after_mean.map(after).unwrap_or_default();
-    format!("{what}{mean}{}", view.cancelled_after_p99.map(p99).unwrap_or_default())
+    let p99 = view.cancelled_after_p99.filter(|_| number > 1).map(p99).unwrap_or_default();
+    format!("{what}{mean}{p99}")
 }
 
 /// A speed-up, as a factor.

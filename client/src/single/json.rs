@@ -15,7 +15,8 @@ struct JsonSingle {
     schema: &'static str,
     kind: String,
     url: String,
-    connect_ns: u64,
+    /// `null` if the call did not connect.
+    connect_ns: Option<u64>,
     service_time_ns: Option<u64>,
     interrupted: bool,
     /// The reason why the call was refused without being processed, if it was sent again.
@@ -76,7 +77,7 @@ pub fn to_json(single: &Single) -> serde_json::Result<String> {
         schema: "longsync.call/v1",
         kind: single.kind.to_string(),
         url: single.target.to_string(),
-        connect_ns: nanos(single.connect),
+        connect_ns: single.connect.map(nanos),
         service_time_ns: single.service_time.map(nanos),
         interrupted: single.status.is_none(),
         refused: single.refusal.clone(),

@@ -45,14 +45,16 @@ pub struct Single {
     pub target: Target,
     /// How long it could take, including connecting.
     pub deadline: Option<TypedDuration>,
-    /// How long it took to connect.
-    pub connect: Duration,
+    /// How long it took to connect; [`None`] if it did not connect.
+    pub connect: Option<Duration>,
     /// The time from sent to done of the entire call; [`None`] if it was not sent.
     pub service_time: Option<Duration>,
     /// Its answers, in order of arrival, up to the number that the plan keeps.
     pub answers: Vec<ReceivedAnswer>,
     /// The number of further answers, which were not kept.
     pub more_answers: u64,
+    /// The number of answers that were asked for.
+    pub expected_answers: u64,
     /// The reason why the call was refused without being processed, such as `GOAWAY NO_ERROR`, if it was sent
     /// again on another connection.
     pub refusal: Option<String>,
@@ -81,13 +83,19 @@ impl Single {
             kind: plan.kind,
             target: plan.target.clone(),
             deadline: plan.deadline.clone(),
-            connect: Duration::ZERO,
+            connect: None,
             service_time: None,
             answers: Vec::new(),
             more_answers: 0,
+            expected_answers: plan.expected_answers(),
             refusal: None,
             status: None,
         }
+    }
+
+    /// The number of answers that arrived.
+    pub fn received_answers(&self) -> u64 {
+        self.more_answers.saturating_add(self.answers.len() as u64)
     }
 
     /// The server's timing of a call that failed.

@@ -133,6 +133,11 @@ impl SinglePlan {
         })
     }
 
+    /// The number of answers that are asked for.
+    pub(super) fn expected_answers(&self) -> u64 {
+        if self.kind.streams_answers() { self.count.unwrap_or(1).into() } else { 1 }
+    }
+
     /// The maximum size of an answer in bytes: the requested payload, and room for everything else.
     pub(super) fn answer_bytes(&self) -> usize {
         let room = || room_for(&self.payload, self.echo_payload, self.response_bytes);

@@ -15,8 +15,8 @@ use crate::table::table;
 use crate::wrap::paragraph;
 use longsync_connect::status::{code_name, failure_name};
 use longsync_connect::timing::plausible;
-use longsync_text::counted;
 use longsync_text::said::{is_invisible, shortened};
+use longsync_text::{counted, grouped};
 
 /// The most characters shown of a message; JSON has the full message.
 const MOST_CHARACTERS: usize = 2_000;
@@ -90,13 +90,25 @@ pub fn to_text(single: &Single, columns: usize) -> String {
 /// How the call ended, unless it succeeded.
 fn ending(single: &Single, columns: usize) -> String {
     match &single.status {
-        None => lines("ended before its answer", "", columns),
+        None => lines(&ended_early(single), "", columns),
         Some(status) if status.code() == Code::Ok => String::new(),
         Some(status) => {
             let name = code_name(status.code());
             let message = shortened(status.message(), MOST_CHARACTERS);
             lines(&format!("{name}: {message}"), name, columns)
         }
+    }
+}
+
+/// How far a call got that the client ended.
+fn ended_early(single: &Single) -> String {
+    let asked = grouped(single.expected_answers);
+    match (single.received_answers(), single.expected_answers) {
+        _ if single.connect.is_none() => "ended before it was connected".to_owned(),
+        (received, expected) if received >= expected => "ended before its status".to_owned(),
+        (0, 1) => "ended before its answer".to_owned(),
+        (0, _) => format!("ended before the first of {asked} answers"),
+        (received, _) => format!("ended after {} of {asked} answers", grouped(received)),
     }
 }
 
@@ -111,8 +123,7 @@ fn refused(single: &Single) -> Option<String> {
 fn rest(single: &Single) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(behavior(single).map(|behavior| format!("behavior: {behavior}")));
-    let received = length(single.more_answers);
-    let received = received.saturating_add(single.answers.len());
+    let received = length(single.received_answers());
     let hidden = received.saturating_sub(MOST_ROWS);
     if hidden > 0 {
         sentences.push(format!("and {} more; --json prints them all", counted(hidden, "answer")));
@@ -128,7 +139,7 @@ fn rest(single: &Single) -> Vec<String> {
 fn shared_deadline(single: &Single) -> Option<String> {
     let deadline = single.deadline.as_ref()?;
     let is_over = single.code() == Some(Code::DeadlineExceeded) && single.service_time.is_some();
-    let connect = rounded(single.connect);
+    let connect = rounded(single.connect?);
     is_over.then(|| format!("the deadline was {deadline}, and connecting took {connect} of it"))
 }
 
@@ -150,7 +161,7 @@ fn account(single: &Single, columns: usize) -> String {
     }
     let mut rows = Vec::new();
     for (index, answer) in single.answers.iter().take(MOST_ROWS).enumerate() {
-        let mut cells = vec![if index == 0 { rounded(single.connect) } else { String::new() }];
+        let mut cells = vec![if index == 0 { connect(single) } else { String::new() }];
         cells.extend(server_side(answer.timing.as_ref()));
         cells.push(answer.added_ns().map_or_else(|| "-".to_owned(), rounded_signed));
         cells.push(rounded(answer.service_time));
@@ -165,6 +176,10 @@ fn account(single: &Single, columns: usize) -> String {
     table(&header, &rows, usize::from(is_numbered), columns)
 }
 
+fn connect(single: &Single) -> String {
+    single.connect.map_or_else(|| "-".to_owned(), rounded)
+}
+
 /// The row of a call without answers, from the timing in its status.
 fn failed_row(single: &Single) -> Vec<String> {
     let timing = single.failure_timing();
@@ -173,7 +188,7 @@ fn failed_row(single: &Single) -> Vec<String> {
         (Some(service_time), Some(waited)) => rounded_signed(added_ns(service_time, waited)),
         _ => "-".to_owned(),
     };
-    let mut cells = vec![rounded(single.connect)];
+    let mut cells = vec![connect(single)];
     cells.extend(server_side(timing.as_ref()));
     cells.extend([added, single.service_time.map_or_else(|| "-".to_owned(), rounded)]);
     cells

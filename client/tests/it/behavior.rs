@@ -174,9 +174,11 @@ fn wrong_usage_is_refused_with_a_sentence() {
     for (args, said) in [
         (&[][..], "there is no behavior"),
         (&["5x"], "is not a duration"),
-        (&["2h"], "over the limit"),
+        (&["2h"], "ask for at most 1h; raise --max-delay here and on the server"),
+        (&["uniform(1s, 3h)"], "ask for at most 1h; raise --max-delay here and on the server"),
         (&["5ms", "--max-delay", "1ms"], "over the limit"),
         (&["replay(\"nowhere\")"], "`nowhere`"),
+        (&["5ms", "--replay-dir", "/nowhere"], "there is no such folder"),
         (&["5ms", "--attempts", "3"], "give --deadline too, such as --deadline 100ms"),
         (&["5ms", "--deadline", "1s", "--attempts", "0"], "from 1 to 1000"),
         (&["5ms", "--seed", "1"], "such as --call-id order-1"),

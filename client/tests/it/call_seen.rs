@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use longsync::v1::{Failure, Timing};
-use longsync_client::single::{ReceivedAnswer, RpcKind, Single, SinglePlan, answer_line, to_text};
+use longsync_client::single::{
+    ReceivedAnswer, RpcKind, Single, SinglePlan, answer_line, to_json, to_text,
+};
 use longsync_text::TypedDuration;
 use tonic::{Code, Status};
 
@@ -39,7 +41,7 @@ fn unary() -> Single {
         ..ReceivedAnswer::default()
     };
     Single {
-        connect: Duration::from_nanos(712_345),
+        connect: Some(Duration::from_nanos(712_345)),
         service_time: Some(answer.service_time),
         answers: vec![answer],
         status: Some(Status::ok("")),
@@ -66,7 +68,7 @@ fn exchange() -> Single {
 fn over() -> Single {
     let status = Status::deadline_exceeded("the deadline of 1.499287655s is over");
     Single {
-        connect: Duration::from_nanos(712_345),
+        connect: Some(Duration::from_nanos(712_345)),
         service_time: Some(millis(1_500)),
         status: Some(status),
         ..unmade(RpcKind::Unary, Some("1500ms"))
@@ -131,6 +133,49 @@ fn an_answer_fits_the_terminal_too() {
     let narrow = plain(&answer_line(&answer, 40));
     assert!(narrow.lines().count() > 1 && narrow.lines().all(|line| line.len() <= 40), "{narrow}");
     assert_eq!(narrow.replace('\n', " "), plain(&line).replace('\n', " "));
+}
+
+/// A call that the client ended after this many of its answers.
+fn ended(kind: RpcKind, count: Option<u32>, answers: usize, more_answers: u64) -> Single {
+    let mut plan = SinglePlan::builder(kind, "http://127.0.0.1:9000".parse().unwrap());
+    if let Some(count) = count {
+        plan = plan.count(count);
+    }
+    let answers = unary().answers.into_iter().cycle().take(answers).collect();
+    let unmade = Single::unmade(&plan.build().unwrap());
+    Single { connect: Some(millis(1)), answers, more_answers, ..unmade }
+}
+
+#[test]
+fn a_call_that_was_ended_says_after_how_many_of_its_answers() {
+    use RpcKind::{Collect, Exchange, Stream, Unary};
+    for (single, words) in [
+        (ended(Unary, None, 0, 0), "ended before its answer\n"),
+        (ended(Unary, None, 1, 0), "ended before its status\n"),
+        (ended(Collect, Some(100), 0, 0), "ended before its answer\n"),
+        (ended(Stream, None, 0, 0), "ended before its answer\n"),
+        (ended(Stream, Some(100), 0, 0), "ended before the first of 100 answers\n"),
+        (ended(Stream, Some(100), 9, 0), "ended after 9 of 100 answers\n"),
+        (ended(Exchange, Some(5_000), 20, 1_000), "ended after 1,020 of 5,000 answers\n"),
+        (ended(Stream, Some(2), 2, 0), "ended before its status\n"),
+        (ended(Stream, Some(0), 0, 0), "ended before its status\n"),
+        (unmade(Stream, None), "ended before it was connected\n"),
+    ] {
+        let text = plain(&single, 80);
+        assert!(text.starts_with(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn without_a_connection_there_is_no_time_to_connect() {
+    let document = |single: &Single| -> serde_json::Value {
+        serde_json::from_str(&to_json(single).unwrap()).unwrap()
+    };
+    let unmade = unmade(RpcKind::Unary, None);
+    assert!(document(&unmade)["connect_ns"].is_null());
+    assert_eq!(document(&unary())["connect_ns"], 712_345);
+    let row = plain(&unmade, 160).lines().nth(3).unwrap().to_owned();
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["-"; 6]);
 }
 
 #[test]

@@ -153,6 +153,67 @@ async fn colors_are_used_if_asked_for() {
 }
 
 #[tokio::test]
+async fn no_word_acts_on_the_terminal_of_its_error() {
+    let (word, shown) = ("\u{202e}\u{1b}[31mred", r"\u{202e}\u{1b}[31mred");
+    let below = format!("nowhere/{word}");
+    for args in [
+        &["race", "--delay", word][..],
+        &["race", "--svg", &below],
+        &["call", "--url", word],
+        &["call", "--payload", &format!("@{word}")],
+        &["load", "--plan", word],
+        &["load", "--replay", word],
+        &["load", "--record", &below],
+        &["behavior", word],
+        &["behavior", "--fit", word],
+        &["completions", word],
+        &[word],
+    ] {
+        let output = client(args).await;
+        let said = stderr(&output);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{args:?}: {said}");
+        assert!(said.contains(shown), "{args:?}: {said:?}");
+        assert!(!said.contains(['\u{202e}', '\u{1b}']), "{args:?}: {said:?}");
+    }
+    let long = "x".repeat(70_000);
+    for args in [&["call", "--url", &long][..], &["load", "--plan", &long], &["--delay", &long]] {
+        let said = stderr(&client(args).await);
+        assert!(said.contains("xxx") && said.len() < 2_000, "{} bytes", said.len());
+    }
+}
+
+/// `CLICOLOR_FORCE` gives a pipe the colors of a terminal.
+#[tokio::test]
+async fn errors_and_help_have_the_colors_that_are_asked_for() {
+    for args in [
+        &["race", "--cals", "2"][..],
+        &["--nonsense"],
+        &["race", "--deadline", "0s"],
+        &["call", "--count", "3"],
+        &["--help"],
+    ] {
+        for (color, is_forced, is_colored) in [
+            (&[][..], false, false),
+            (&["--color", "always"], false, true),
+            (&[], true, true),
+            (&["--color", "never"], true, false),
+            (&["--color=never"], true, false),
+        ] {
+            let mut command = command(&[args, color].concat());
+            if is_forced {
+                command.env("CLICOLOR_FORCE", "1");
+            }
+            let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+            let output = output.await.unwrap();
+            let said = stdout(&output) + &stderr(&output);
+            assert_eq!(said.contains('\u{1b}'), is_colored, "{args:?} {color:?}: {said}");
+            let code = if args == ["--help"] { 0 } else { 2 };
+            assert_eq!(output.status.code(), Some(code), "{args:?} {color:?}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn columns_set_the_width_of_text_that_is_not_on_a_terminal() {
     let mut command = command(&["--delay", "1ms", "--calls", "2", "--ways", "tasks"]);
     command.env("COLUMNS", "40");
@@ -277,6 +338,10 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["call", "--metadata", "keep-alive:x"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "transfer-encoding:chunked"], "HTTP/2 cannot carry it"),
         (&["call", "--metadata", "upgrade:h2c"], "HTTP/2 cannot carry it"),
+        (&["call", "--metadata", "content-length:5"], "`content-length` follows from the request"),
+        (&["load", "-H", "content-length:5"], "`content-length` follows from the request"),
+        (&["call", "--metadata", "Host:foo"], "`host` follows from the request"),
+        (&["call", "--metadata", "x:caf\u{e9}"], "is not plain ASCII"),
         (&["call", "--metadata", "grpc-timeout:1S", "--deadline", "1s"], "give one of the two"),
         (&["call", "--count", "3"], "--count is for"),
         (&["call", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
@@ -285,7 +350,10 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["--behavior", "lognormal(p50=1s)"], "at column 17: expected"),
         (&["--behavior", "1s; stall(for=1s)"], "only the server's own --behavior may"),
         (&["--behavior", "replay(\"a\")"], "only the server's own --behavior may"),
-        (&["--behavior", "2h"], "ask for at most 1h"),
+        (&["--behavior", "366d"], "longer than a year"),
+        (&["--behavior", ""], "an empty text is not a behavior: write a delay such as 250ms"),
+        (&["call", "--behavior", ""], "an empty text is not a behavior: write a delay such as"),
+        (&["load", "--behavior", " "], "an empty text is not a behavior: write a delay such as"),
         (&["--seed", "1"], "give both or neither"),
         (
             &["--behavior", "1s", "--seed", "-1"],
@@ -502,6 +570,20 @@ async fn an_interrupt_exits_with_130_even_if_nothing_can_be_written() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
+async fn a_full_stdout_fails_help_the_version_and_a_completion_script() {
+    for args in [&["--help"][..], &["call", "-h"], &["--version"], &["completions", "zsh"]] {
+        let mut command = command(args);
+        command.stdout(full());
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said =
+            "longsync-client: cannot write to stdout: there is no space left on the device\n";
+        assert_eq!(stderr(&output), said, "{args:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
 async fn a_file_that_cannot_be_written_fails_a_race_and_is_named() {
     let args = ["race", "--calls", "1", "--delay", "1ms", "--ways", "tasks", "--json", "--svg"];
     let output = client(&[&args[..], &["/dev/full"]].concat()).await;
@@ -702,5 +784,5 @@ async fn an_http_error_page_is_shown_by_its_first_line() {
     let output =
         client(&["race", "--http", "--url", &url, "--calls", "1", "--ways", "tasks"]).await;
     let text = stdout(&output);
-    assert!(text.contains(r"the first: HTTP 502: <h1>\u{1b}[31mBad</h1>"), "{text}");
+    assert!(text.contains(r"1 call failed: HTTP 502: <h1>\u{1b}[31mBad</h1>"), "{text}");
 }

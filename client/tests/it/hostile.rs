@@ -470,18 +470,13 @@ async fn the_end_of_an_exchange_is_shown_even_if_all_messages_were_answered() {
     // How many of the two messages keep their answers, and the note.
     for (ids, trailers, answered, words) in [
         (vec![0, 1], ok as fn(u32) -> Vec<u8>, 2, "[]"),
-        (
-            vec![0, 1, 0],
-            ok,
-            1,
-            "1 call failed; the first: INTERNAL: the server answered message 0 twice",
-        ),
+        (vec![0, 1, 0], ok, 1, "1 call failed: INTERNAL: the server answered message 0 twice"),
         (vec![0, 1, 2], ok, 2, "INTERNAL: the server answered message 2, which was not sent"),
         (
             vec![0, 1],
             internal,
             2,
-            "1 stream ended with an error although all its messages were answered; the first: INTERNAL\"",
+            "1 stream ended with an error although all its messages were answered: INTERNAL\"",
         ),
         (
             vec![0, 0],

@@ -134,6 +134,22 @@ async fn another_server_draws_the_same_delays_in_every_way_from_its_own_seed() {
     }
 }
 
+/// The second attempt of a call could take two hours; a race makes only first ones.
+#[tokio::test]
+async fn whether_a_behavior_is_too_long_is_the_servers_to_say() {
+    let long =
+        |target| plan(2, 0, &ALL, target).delays(RaceDelays::drawn("attempts(5ms, 2h)").unwrap());
+    none_is_early(&race(&long(None)).await);
+    let generous = start(Limits { max_delay: Duration::from_secs(7_200), ..Limits::default() });
+    none_is_early(&race(&long(Some(generous.target.clone()))).await);
+    let strict = start(Limits::default());
+    for run in race(&long(Some(strict.target.clone()))).await.runs {
+        let CallEnd::Failed { status, message, .. } = &run.rows[0].end else { panic!("{run:?}") };
+        assert_eq!(status, "INVALID_ARGUMENT", "{}", run.way);
+        assert!(message.contains("ask for at most 1h"), "{message}");
+    }
+}
+
 #[tokio::test]
 async fn sequential_calls_beyond_the_time_limit_are_projected() {
     let short = plan(100, 50, &ALL[..1], None).sequential_max(millis(250));
@@ -145,6 +161,15 @@ async fn sequential_calls_beyond_the_time_limit_are_projected() {
     assert!(run.is_whole() && run.wall >= millis(5_000), "{:?}", run.wall);
     assert!(run.measured() < run.wall);
     assert_eq!(race.speed_up(run), Some(1.0));
+}
+
+#[tokio::test]
+async fn a_way_whose_first_call_would_not_end_in_time_makes_none_and_is_not_whole() {
+    let short = plan(3, 50, &ALL[..1], None).sequential_max(millis(49));
+    let race = race(&short).await;
+    let run = &race.runs[0];
+    assert_eq!((run.made(), run.projected()), (0, 3));
+    assert!(race.has_failed() && race.speed_up(run).is_none());
 }
 
 #[tokio::test]
@@ -253,9 +278,57 @@ async fn http1_server(answer: Vec<u8>, holds: bool) -> Target {
     target
 }
 
+/// Any web server answers 200 to something; that is not an answer, however much of it looks like one.
+#[tokio::test]
+async fn an_http_answer_that_is_not_longsyncs_is_a_failure_that_says_so() {
+    const TIMING: &str = "server-timing: planned;dur=0.000, waited;dur=0.010";
+    let long = format!("<html>{}", "x".repeat(100_000));
+    for (status, header, body, words) in [
+        (
+            "200 OK",
+            "server: nginx",
+            "<html>\n",
+            "it has no server-timing with planned and waited: <html>",
+        ),
+        (
+            "200 OK",
+            "server-timing: cdn;dur=1",
+            "Done!",
+            "it has no server-timing with planned and waited: Done!",
+        ),
+        (
+            "200 OK",
+            "server-timing: waited;dur=1",
+            "Done!",
+            "it has no server-timing with planned and waited: Done!",
+        ),
+        ("200 OK", TIMING, "", "its body is not Done!: the body is empty"),
+        ("200 OK", TIMING, "Done! <b>", "its body is not Done!: Done! <b>"),
+        ("200 OK", TIMING, &long, "its body is not Done!: <html>xx"),
+        ("202 Accepted", TIMING, "Done!", "its status is not 200: Done!"),
+    ] {
+        let length = body.len();
+        let answer =
+            format!("HTTP/1.1 {status}\r\n{header}\r\ncontent-length: {length}\r\n\r\n{body}");
+        let target = Some(http1_server(answer.into_bytes(), false).await);
+        let race = race(&plan(2, 0, &ALL[..3], target).protocol(Protocol::Http)).await;
+        assert!(race.has_failed(), "{race:?}");
+        for run in &race.runs {
+            let CallEnd::Failed { status: shown, message, .. } = &run.rows[1].end else {
+                panic!("{}: {run:?}", run.way)
+            };
+            assert_eq!(*shown, format!("HTTP {}", &status[..3]));
+            let whole = format!("this is not an answer of longsync, because {words}");
+            assert!(message.starts_with(&whole), "{message}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_race_over_http_needs_no_http2() {
-    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nDone!".to_vec();
+    let answer = b"HTTP/1.1 200 OK\r\nserver-timing: planned;dur=0.000, waited;dur=0.010\r\n\
+                   content-length: 5\r\n\r\nDone!"
+        .to_vec();
     let target = Some(http1_server(answer, false).await);
     let http = plan(3, 0, &ALL[..3], target).protocol(Protocol::Http);
     let race = race(&http).await;

@@ -240,7 +240,7 @@ fn cancellations_that_the_server_noticed_are_reported_as_far_as_known() {
     for (view, words) in [
         (None, "2 calls cancelled; the server does not report what it noticed\n"),
         (view(0, None), "2 calls cancelled; the server noticed none of them end\n"),
-        (view(1, Some(51)), "the server noticed 1 of them end, on average after 51ms\n"),
+        (view(1, Some(51)), "the server noticed 1 of them end, after 51ms\n"),
         (
             view(5, Some(51)),
             "noticed 5 calls end, including those of other clients, on average after 51ms\n",
@@ -531,6 +531,88 @@ fn the_lesson_claims_only_what_its_figures_show() {
     insta::assert_snapshot!("lesson_cancelled_in_turn", lesson(&threads));
 }
 
+/// Sequential calls for which there was no time.
+fn unmade(calls: u64) -> WayRun {
+    let end = |index| CallEnd::Projected { done: millis((index + 1) * 100) };
+    let row = |index| RaceCall { sent: Some(millis(index * 100)), end: end(index) };
+    way(Way::Sequential, 1, (0..calls).map(row).collect())
+}
+
+#[test]
+fn a_race_teaches_nothing_about_calls_that_were_not_made() {
+    let refused = |calls| {
+        let end = CallEnd::Failed {
+            done: millis(1),
+            status: "INVALID_ARGUMENT".to_owned(),
+            message: "too long".to_owned(),
+        };
+        way(Way::Tasks, 1, vec![RaceCall { sent: Some(millis(0)), end }; calls])
+    };
+    let not_made = "No call was made: see the notes above.";
+    let not_all = "No way had all its calls answered: see the notes above.";
+    for (runs, words) in [
+        (vec![unmade(1)], not_made),
+        (vec![unmade(3)], not_made),
+        (vec![unmade(1), refused(1)], not_all),
+        (vec![unmade(3), refused(3)], not_all),
+    ] {
+        let mut race = race(runs);
+        assert_eq!(lesson(&race), words, "{:?}", race.runs);
+        assert!(race.has_failed() && race.speed_up(&race.runs[0]).is_none());
+        let plan = plan_of(&race.runs).cancel_after(millis(150));
+        race.plan = plan.build().unwrap();
+        let not_cancelled = "No call was cancelled: see the notes above.";
+        assert_eq!(lesson(&race), if words == not_made { not_made } else { not_cancelled });
+    }
+    // What the others measured is compared with the sum of the delays.
+    let others = race(vec![unmade(3), way(Way::Tasks, 1, vec![answered(0, 101); 3])]);
+    let words = "3 calls of 100ms would take at least 300ms one after another, but took 101ms";
+    assert!(lesson(&others).contains(words), "{}", lesson(&others));
+    let text = plain(&others, 160);
+    for note in [
+        "no call was made, because the first would not end in time: 3 calls are projected from the planned \
+         delays alone (--sequential-max 10s)",
+        "~300ms - 0 ",
+    ] {
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(note), "{text}");
+    }
+    let one = plain(&race(vec![unmade(1)]), 200);
+    let note = "because it would not end in time: 1 call is projected from";
+    assert!(one.contains(note), "{one}");
+}
+
+#[test]
+fn of_one_call_a_report_speaks_in_the_singular() {
+    let view = ServerView {
+        cancelled: 1,
+        cancelled_after_mean: Some(millis(51)),
+        cancelled_after_p99: Some(millis(52)),
+    };
+    let mut one = race(vec![
+        way(Way::Threads, 1, vec![answered(0, 101)]),
+        way(Way::Tasks, 1, vec![cancelled(0, 51)]),
+    ]);
+    one.plan = plan_of(&one.runs).cancel_after(millis(50)).build().unwrap();
+    one.runs[1].server = Some(view);
+    assert_eq!(
+        lesson(&one),
+        "A task can be stopped while it waits: 1 task of 1 ended when it was cancelled, 51ms in total. A \
+         thread cannot: 1 thread waited until its call had ended, 101ms in total; a deadline would have \
+         ended it sooner."
+    );
+    let said = plain(&one, 160);
+    assert!(said.contains("1 call cancelled; the server noticed its end, after 51ms\n"), "{said}");
+    one.runs[1].server = Some(ServerView { cancelled: 0, cancelled_after_mean: None, ..view });
+    let said = plain(&one, 160);
+    assert!(said.contains("1 call cancelled; the server did not notice its end\n"), "{said}");
+
+    let mut two = race(vec![way(Way::Sequential, 1, vec![answered(0, 102), answered(102, 204)])]);
+    two.runs[0].rows[1].end = CallEnd::Projected { done: millis(204) };
+    let said = plain(&two, 160);
+    assert!(said.contains("1 call measured, in 102ms; the other is projected ("), "{said}");
+}
+
 #[test]
 fn a_race_without_results_has_failed() {
     let failed = || CallEnd::Failed {
@@ -547,8 +629,8 @@ fn a_race_without_results_has_failed() {
         (vec![skipped(), way(Way::Tasks, 1, vec![row(failed())])], true),
         (vec![skipped(), way(Way::Tasks, 1, vec![answered(0, 100)])], false),
         // No call was made.
-        (vec![way(Way::Tasks, 1, vec![RaceCall::UNSENT])], false),
-        (vec![way(Way::Sequential, 1, vec![row(CallEnd::Projected { done: millis(9) })])], false),
+        (vec![way(Way::Tasks, 1, vec![RaceCall::UNSENT])], true),
+        (vec![way(Way::Sequential, 1, vec![row(CallEnd::Projected { done: millis(9) })])], true),
     ] {
         let race = race(ways);
         assert_eq!(race.has_failed(), has_failed, "{:?}", race.runs);
@@ -556,4 +638,7 @@ fn a_race_without_results_has_failed() {
     let mut none = whole();
     none.runs = vec![skipped(), skipped()];
     assert!(none.has_failed());
+    // It was ended before its first way began.
+    none.runs = Vec::new();
+    assert!(!none.has_failed());
 }

@@ -51,6 +51,9 @@ impl fmt::Debug for ServerPolicy<'_> {
     }
 }
 
+/// The refusal of a caller's request by a server whose behavior is fixed.
+pub const FIXED: &str = "this server's behavior is fixed: send neither a delay nor a behavior";
+
 /// Where a behavior was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -165,8 +168,7 @@ fn choose(
                 (None, "") => BehaviorSource::Header,
                 (None, _) => BehaviorSource::Behavior,
             };
-            let why = "this server's behavior is fixed: send neither a delay nor a behavior";
-            Err((place, why.to_owned()))
+            Err((place, FIXED.to_owned()))
         }
         (Some(_), behavior, _) if !behavior.is_empty() => {
             let why =

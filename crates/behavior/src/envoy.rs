@@ -131,11 +131,7 @@ impl EnvoyHeaders {
         let rate = rate.filter(|_| is_hit(slow_share, key.envoy_throughput()));
         EnvoyDraw {
             delay: Duration::from_millis(delay.unwrap_or(0)),
-            abort: abort.map(|status| {
-                let (message, retry_info, pushback) = (None, None, None);
-                let failure = Failure { status, message, retry_info, pushback };
-                clause(abort_share, Fault::Fail(failure.into()))
-            }),
+            abort: abort.map(|status| clause(abort_share, Fault::Fail(Failure::of(status).into()))),
             throughput: rate.map(|rate| clause(slow_share, Fault::Slow(rate))),
         }
     }

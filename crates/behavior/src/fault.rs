@@ -8,8 +8,8 @@ mod seen_calls;
 use std::fmt;
 use std::time::Duration;
 
-use longsync_text::ByteRate;
 use longsync_text::duration::text;
+use longsync_text::{ByteRate, Percent};
 
 pub use self::failure::{Failure, FailureStatus, Pushback};
 pub use self::partition::Faults;
@@ -81,6 +81,16 @@ impl FaultClause {
         at: u32,
     ) -> Self {
         Self { share, fault, moment, at }
+    }
+
+    /// `fail(100%, status)`, with an HTTP status from 400 to 599; [`None`] for any other status.
+    pub fn http_status(status: u16) -> Option<Self> {
+        let is_error = (400..=599).contains(&status);
+        let share = Some(WrittenShare::Of(Percent::ALL));
+        is_error.then(|| {
+            let failure = Failure::of(FailureStatus::Http(status));
+            Self::new(share, Fault::Fail(failure.into()), FaultMoment::After, 0)
+        })
     }
 
     /// What it does.

@@ -43,7 +43,8 @@ use std::time::Duration;
 
 pub use crate::behavior::Behavior;
 pub use crate::decide::{
-    AppliedBehavior, BehaviorRequest, BehaviorSource, DecideError, Decision, ServerPolicy, decide,
+    AppliedBehavior, BehaviorRequest, BehaviorSource, DecideError, Decision, FIXED, ServerPolicy,
+    decide,
 };
 pub use crate::delays::DelayDistribution;
 pub use crate::fault::{

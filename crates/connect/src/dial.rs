@@ -143,3 +143,19 @@ fn not_begun(target: &Target, error: io::Error) -> ConnectError {
     };
     ConnectError::new(target, kind, &why).with_source(error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_connection_that_ends_before_it_speaks_is_explained_without_an_error_number() {
+        let target = "http://127.0.0.1:9000".parse().unwrap();
+        for (number, kind) in [(32, ConnectErrorKind::Closed), (5, ConnectErrorKind::Protocol)] {
+            let error = not_begun(&target, io::Error::from_raw_os_error(number));
+            assert_eq!(error.kind(), kind);
+            assert!(!error.to_string().contains("os error"), "{error}");
+        }
+    }
+}

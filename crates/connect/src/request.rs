@@ -9,6 +9,10 @@ use tonic::metadata::MetadataMap;
 const OF_CONNECTIONS: [&str; 5] =
     ["connection", "proxy-connection", "keep-alive", "transfer-encoding", "upgrade"];
 
+/// Headers that follow from a request: a header with such a name could only contradict it (RFC 9113, 8.1.1 and
+/// 8.3.1).
+const OF_REQUESTS: [&str; 2] = ["content-length", "host"];
+
 /// Why every server would refuse a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -31,6 +35,14 @@ pub enum RequestError {
         /// The header's name.
         name: &'static str,
     },
+    /// A header repeats what the request itself says, and may contradict it.
+    #[error(
+        "`{name}` follows from the request itself, and another one would contradict it: leave it out"
+    )]
+    OfRequest {
+        /// The header's name.
+        name: &'static str,
+    },
     /// A gRPC message is smaller than 4 GiB.
     #[error("the request has {bytes} bytes, but a gRPC message must be smaller than 4 GiB")]
     TooLarge {
@@ -42,10 +54,14 @@ pub enum RequestError {
 /// Whether HTTP/2 can carry these headers.
 ///
 /// # Errors
-/// The header that it cannot carry.
+/// The header that it cannot carry, or that could contradict the request.
 pub fn check_headers(metadata: &MetadataMap) -> Result<(), RequestError> {
-    match OF_CONNECTIONS.into_iter().find(|name| metadata.contains_key(*name)) {
-        Some(name) => Err(RequestError::OfConnection { name }),
+    let contained = |name: &&str| metadata.contains_key(*name);
+    if let Some(name) = OF_CONNECTIONS.into_iter().find(contained) {
+        return Err(RequestError::OfConnection { name });
+    }
+    match OF_REQUESTS.into_iter().find(contained) {
+        Some(name) => Err(RequestError::OfRequest { name }),
         None => Ok(()),
     }
 }
@@ -92,6 +108,11 @@ mod tests {
             let mut metadata = metadata.clone();
             metadata.insert(name, "close".parse().unwrap());
             assert_eq!(check_headers(&metadata), Err(RequestError::OfConnection { name }));
+        }
+        for name in OF_REQUESTS {
+            let mut metadata = metadata.clone();
+            metadata.insert(name, "5".parse().unwrap());
+            assert_eq!(check_headers(&metadata), Err(RequestError::OfRequest { name }));
         }
     }
 }

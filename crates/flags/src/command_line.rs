@@ -8,8 +8,13 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, Error, Id};
+use longsync_text::said::shortened;
 
 use crate::typed::{TypedFlag, TypedFlags, is_named, name_and_rest};
+
+/// How many characters of a typed word, and of a tip, an error shows.
+const MOST_OF_A_WORD: usize = 200;
+const MOST_OF_A_TIP: usize = 400;
 
 /// What a command line got wrong: a flag or a word that the command does not know, or the value of a flag.
 #[derive(Debug, Clone, Copy)]
@@ -130,7 +135,7 @@ impl CommandLine {
         error.insert(ContextKind::InvalidArg, ContextValue::String(word));
         let usage = self.called().render_usage();
         error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
-        add_tip(&mut error, tip);
+        add_tip(&mut error, &tip);
         Err(error)
     }
 
@@ -154,12 +159,17 @@ impl CommandLine {
             }
             _ => self.about_hyphens(&typed).map(|(_, tip)| tip),
         };
+        let is_changed = make_printable(&mut error);
+        if tip.is_none() && is_changed {
+            // How to write the word as a value would repeat the word itself.
+            error.remove(ContextKind::Suggested);
+        }
         if let Some(tip) = tip {
             // A tip is better than a flag with a similar name, or how to write this one as a value.
             error.remove(ContextKind::SuggestedArg);
             error.remove(ContextKind::SuggestedSubcommand);
             error.remove(ContextKind::Suggested);
-            add_tip(&mut error, tip);
+            add_tip(&mut error, &tip);
         }
         error
     }
@@ -254,16 +264,14 @@ fn of_a_variable(mut error: Error, command: &Command) -> Error {
     if error.kind() == ErrorKind::InvalidUtf8 {
         return not_text(command, |name| env::var_os(name)).unwrap_or(error);
     }
+    make_printable(&mut error);
     let Some(shown) = string(&error, ContextKind::InvalidArg) else { return error };
     let (flag, _) = name_and_rest(&shown);
     let of_it = |arg: &&Arg| is_named(arg, flag);
     let variable = arguments(command).into_iter().filter(of_it).find_map(Arg::get_env);
     let Some(variable) = variable.map(OsStr::to_string_lossy) else { return error };
     error.insert(ContextKind::InvalidArg, ContextValue::String(variable.clone().into_owned()));
-    add_tip(
-        &mut error,
-        format!("{variable} is an environment variable; {flag} overrides it").into(),
-    );
+    add_tip(&mut error, &format!("{variable} is an environment variable; {flag} overrides it"));
     error
 }
 
@@ -288,18 +296,34 @@ fn string(error: &Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-fn add_tip(error: &mut Error, tip: Cow<'static, str>) {
+/// Escapes what could act on a terminal in the words that an error repeats, and shortens long ones. Returns
+/// whether any of them was changed.
+fn make_printable(error: &mut Error) -> bool {
+    let repeated =
+        [ContextKind::InvalidArg, ContextKind::InvalidSubcommand, ContextKind::InvalidValue];
+    let mut is_changed = false;
+    for kind in repeated {
+        let Some(word) = string(error, kind) else { continue };
+        let shown = shortened(&word, MOST_OF_A_WORD);
+        is_changed |= shown != word;
+        error.insert(kind, ContextValue::String(shown));
+    }
+    is_changed
+}
+
+fn add_tip(error: &mut Error, tip: &str) {
     let mut tips = match error.remove(ContextKind::Suggested) {
         Some(ContextValue::StyledStrs(tips)) => tips,
         _ => Vec::new(),
     };
-    tips.push(StyledStr::from(tip));
+    tips.push(StyledStr::from(shortened(tip, MOST_OF_A_TIP)));
     error.insert(ContextKind::Suggested, ContextValue::StyledStrs(tips));
 }
 
 #[cfg(test)]
 mod tests {
     use clap::builder::BoolishValueParser;
+    use longsync_text::said::is_invisible;
 
     use super::*;
 
@@ -377,6 +401,40 @@ mod tests {
         assert!(!said(&["--unlike"]).contains("tip:"));
         assert!(said(&["-plaintext"]).contains("tip: there is no TLS"));
         assert!(!said(&["-p", "laintext"]).contains("tip:"));
+    }
+
+    #[test]
+    fn nothing_that_was_typed_acts_on_the_terminal() {
+        let wrong = "\u{1b}[31mred\n\u{202e}";
+        let shown = r"\u{1b}[31mred\n\u{202e}";
+        let (flag, listen) = (format!("--{wrong}"), format!("-p{wrong}"));
+        for words in [
+            &["--port", wrong][..],
+            &[&listen],
+            &["--fixed", wrong],
+            &["below", "--kind", wrong],
+            &["below", wrong],
+            &[wrong],
+            &[&flag],
+            &["below", &flag],
+            &["--", &flag],
+        ] {
+            let said = said(words);
+            assert!(said.contains(shown), "{said}");
+            let lines = said.lines().flat_map(str::chars);
+            assert_eq!(lines.filter(|each| is_invisible(*each)).count(), 0, "{said:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_word_makes_no_long_error() {
+        let long = "x".repeat(70_000);
+        let flag = format!("--{long}");
+        for words in [&["--port", &long][..], &[&long], &[&flag], &["below", "--kind", &long]] {
+            let said = said(words);
+            assert!(said.contains("xxx... (7000"), "{said}");
+            assert!(said.len() < 1_000, "{} bytes", said.len());
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use longsync_server::MOST_WORKERS;
+use longsync_text::quoted;
 use longsync_timer::check_spin;
 
 const MOST_U32: u64 = u32::MAX as u64;
@@ -108,7 +109,9 @@ const KUBERNETES: &str = "Kubernetes sets this if a service is named longsync: r
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     let resolved = text.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-    resolved.ok_or_else(|| format!("`{text}` is not an address to listen on: {}", an_address(text)))
+    resolved.ok_or_else(|| {
+        format!("{} is not an address to listen on: {}", quoted(text), an_address(text))
+    })
 }
 
 /// The suggestion for a text that is not an address.

@@ -9,6 +9,7 @@ use longsync_behavior::{Fault, FaultClause};
 
 use super::Call;
 use crate::call::ending::Ending;
+use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
 use crate::record::CloseReason;
 
@@ -16,6 +17,17 @@ impl Call {
     /// Counts a fault that is applied to the call, or to one of its messages.
     pub(crate) fn count_fault(&self, clause: &FaultClause) {
         self.worker().counters().fault(clause);
+    }
+
+    /// Checks that the caller may choose how the call is answered, which it does in `field`.
+    ///
+    /// # Errors
+    /// If the server's behavior is fixed.
+    pub(crate) fn may_choose(&self, field: &str) -> Result<(), Refusal> {
+        if self.worker().shared().config.is_fixed {
+            return Err(Refusal::invalid(field, longsync_behavior::FIXED));
+        }
+        Ok(())
     }
 
     /// The ending by a fault that takes the place of an answer, before any wait for that answer.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use longsync::duration::from_proto;
 use longsync::v1::Timing;
@@ -16,12 +17,13 @@ use tonic::body::Body;
 use crate::body::rest::BodyError;
 use crate::call::Call;
 use crate::call::ending::Ending;
-use crate::call::plan::{Ask, Plan, RequestedDelay};
+use crate::call::plan::{AnswerPayload, Plan};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
 use crate::config::Config;
 use crate::examples::Examples;
 use crate::http::plain::{of_type, text};
+use crate::http::query::Query;
 use crate::http::{accept, host, metrics, page, stats};
 use crate::shared::format::Format;
 use crate::worker::Worker;
@@ -141,15 +143,13 @@ pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
 type PlanResult = Result<(Plan, SystemTime), Refusal>;
 
 fn planned(call: &Call, query: &str) -> PlanResult {
-    let Query { delay, behavior, call_id } = asked(query)?;
-    let ask = Ask {
-        delay: delay.as_deref().map(RequestedDelay::Text),
-        behavior: behavior.as_deref().unwrap_or_default(),
-        call_id: call_id.as_deref().unwrap_or_default(),
-        ..Ask::default()
-    };
-    let (plan, received_at) = call.plan(ask, 0, call.arrived())?;
-    call.hold(plan.held_bytes())?;
+    let query = Query::read(query)?;
+    let (mut plan, received_at) = call.plan(query.as_ask(), 0, call.arrived())?;
+    if let Some(status) = query.status {
+        call.may_choose("status")?;
+        plan.fault = Some(status);
+    }
+    call.hold(plan.held_bytes() + plan.payload.len() as u64)?;
     Ok((plan, received_at))
 }
 
@@ -166,49 +166,28 @@ async fn long_sync(call: &Call, planned: PlanResult) -> Result<Response<Body>, E
     }
     call.begins_answer(plan.fault.as_ref());
     let timing = call.timing(spent, &plan.applied, plan.fault.as_deref(), received_at);
-    let mut response = timed(text(StatusCode::OK, DONE), &timing);
+    let answer = match &plan.payload {
+        AnswerPayload::Zeros(bytes) => {
+            let zeros = Bytes::from(vec![0; *bytes as usize]);
+            of_type("application/octet-stream", text(StatusCode::OK, zeros))
+        }
+        _ => text(StatusCode::OK, DONE),
+    };
+    let mut response = timed(answer, &timing);
     if plan.fault.is_some_and(|fault| *fault.fault() == Fault::GoAway(None)) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response)
 }
 
-/// The parameters of a query.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Query {
-    delay: Option<String>,
-    behavior: Option<String>,
-    call_id: Option<String>,
-}
-
-fn asked(query: &str) -> Result<Query, Refusal> {
-    let mut asked = Query::default();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let place = match &*name {
-            "delay" => &mut asked.delay,
-            "behavior" => &mut asked.behavior,
-            "call_id" => &mut asked.call_id,
-            _ => {
-                let why = format!(
-                    "{} is not a known parameter: send delay, behavior or call_id",
-                    quoted(&name)
-                );
-                return Err(Refusal::invalid("query", why));
-            }
-        };
-        if place.replace(value.into_owned()).is_some() {
-            return Err(Refusal::invalid(&name, "given twice: send it once"));
-        }
-    }
-    Ok(asked)
-}
-
 /// The refusal of a call because of the body of its request.
 pub(crate) fn refusal_of_body(bad: BodyError) -> Refusal {
     match bad {
         BodyError::Names(field) => {
+            let value = if field == "status" { "503" } else { "250ms" };
             let why = format!(
-                "it is in the body, which is not used: put it in the query, as in {HTTP_PATH}?{field}=250ms"
+                "it is in the body, which is not used: put it in the query, as in \
+                 {HTTP_PATH}?{field}={value}"
             );
             Refusal::invalid(field, why)
         }
@@ -219,16 +198,23 @@ pub(crate) fn refusal_of_body(bad: BodyError) -> Refusal {
     }
 }
 
-/// Adds the `server-timing` header, in milliseconds, as its specification requires.
+/// Adds the `server-timing` header, in milliseconds, as its specification requires, and the fault as a
+/// description.
 fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
     let figures =
         [("planned", &timing.planned), ("waited", &timing.waited), ("queued", &timing.queued)];
+    let fault = Some(&timing.fault).filter(|fault| !fault.is_empty());
+    let fault = fault.map(|fault| {
+        let escaped = fault.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("fault;desc=\"{escaped}\"")
+    });
     let value = figures
         .into_iter()
         .filter_map(|(name, duration)| {
             let duration = from_proto(duration.as_ref()?).ok()?;
             Some(format!("{name};dur={:.3}", duration.as_secs_f64() * 1e3))
         })
+        .chain(fault)
         .collect::<Vec<_>>()
         .join(", ");
     if let Ok(value) = HeaderValue::from_str(&value) {
@@ -260,20 +246,4 @@ fn what_to_try(config: &Config, host: &str) -> String {
     /            a live version of the lesson, in a browser: http://{host}/
 "
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_is_decoded_and_unknown_parameters_are_refused() {
-        assert_eq!(asked("").unwrap(), Query::default());
-        assert_eq!(asked("delay=250ms").unwrap().delay.as_deref(), Some("250ms"));
-        let of_behavior = asked("behavior=constant%281s%29&call_id=a").unwrap();
-        assert_eq!(of_behavior.behavior.as_deref(), Some("constant(1s)"));
-        assert_eq!(of_behavior.call_id.as_deref(), Some("a"));
-        assert!(asked("delya=250ms").is_err());
-        assert!(asked("delay=1s&delay=2s").is_err());
-    }
 }

@@ -35,10 +35,7 @@ pub(crate) fn authority<B>(request: &Request<B>) -> Option<Cow<'_, str>> {
 
 /// Replaces `0.0.0.0` and `[::]`, which reach the caller's own machine and are misleading on any other.
 fn callable(authority: &str) -> Cow<'_, str> {
-    let after_address = authority.rfind(']').unwrap_or(0);
-    let port =
-        authority[after_address..].find(':').map_or(authority.len(), |at| after_address + at);
-    let (host, port) = authority.split_at(port);
+    let (host, port) = split_port(authority);
     match host.trim_start_matches('[').trim_end_matches(']').parse() {
         Ok(ip) if longsync::callable(ip) != ip => match longsync::callable(ip) {
             IpAddr::V4(ip) => format!("{ip}{port}").into(),
@@ -54,13 +51,35 @@ pub(crate) fn to_call<B>(request: &Request<B>) -> Cow<'_, str> {
     authority(request).filter(|authority| is_safe(authority)).unwrap_or(Cow::Borrowed("ADDRESS"))
 }
 
-/// Whether this names a host, and can be a word of a command: within quotes, since brackets are patterns to
-/// a shell.
+/// The longest host and port in bytes that a command shows: the names of most hosts are shorter, and the page,
+/// which repeats it, stays below 30 KB.
+const LONGEST_SHOWN: usize = 90;
+
+/// Whether this names a host and a port that can be called, and can be a word of a command: within quotes,
+/// since brackets are patterns to a shell.
 fn is_safe(authority: &str) -> bool {
     // A program would take a word that begins with a hyphen for a flag.
     !authority.is_empty()
+        && authority.len() <= LONGEST_SHOWN
         && !authority.starts_with(['-', ':'])
         && authority.bytes().all(is_harmless)
+        && is_port_of_a_server(split_port(authority).1)
+}
+
+/// Whether this is a colon with the port of a server; either the port or both may be missing.
+fn is_port_of_a_server(port: &str) -> bool {
+    match port.strip_prefix(':') {
+        None | Some("") => true,
+        Some(port) => port.parse::<u16>().is_ok_and(|port| port > 0),
+    }
+}
+
+/// A host, and its port with the colon, or nothing.
+fn split_port(authority: &str) -> (&str, &str) {
+    let after_address = authority.rfind(']').unwrap_or(0);
+    let port =
+        authority[after_address..].find(':').map_or(authority.len(), |at| after_address + at);
+    authority.split_at(port)
 }
 
 /// Whether a byte has no special meaning in quotes or in HTML, and, except for brackets, none to a shell.
@@ -195,6 +214,7 @@ mod tests {
 
     #[test]
     fn commands_name_a_callable_address_that_is_safe_in_a_shell() {
+        let longest = "a".repeat(LONGEST_SHOWN);
         for (host, shown) in [
             ("localhost:9000", "localhost:9000"),
             ("127.0.0.1:9000", "127.0.0.1:9000"),
@@ -210,6 +230,14 @@ mod tests {
             ("a;b", "ADDRESS"),
             ("a&b", "ADDRESS"),
             ("<a>", "ADDRESS"),
+            ("localhost:65535", "localhost:65535"),
+            ("localhost:", "localhost:"),
+            ("localhost:65536", "ADDRESS"),
+            ("localhost:99999999", "ADDRESS"),
+            ("[::1]:0", "ADDRESS"),
+            (&longest, &longest),
+            (&format!("{longest}a"), "ADDRESS"),
+            (&"a".repeat(70_000), "ADDRESS"),
         ] {
             let request = Request::builder().uri("/").header(header::HOST, host).body(()).unwrap();
             assert_eq!(to_call(&request), shown, "{host}");
@@ -225,6 +253,16 @@ mod tests {
             let request = Request::builder().uri("/").header(header::HOST, host).body(()).unwrap();
             let shown = to_call(&request);
             prop_assert!(shown.bytes().all(is_harmless) && !shown.starts_with('-'), "{}", shown);
+        }
+
+        /// A host of any length and any port get at most the longest name into the commands, with a port that
+        /// exists.
+        #[test]
+        fn the_shown_address_is_short(length in 1_usize..600, port in 0_u32..200_000) {
+            let host = format!("{}:{port}", "a".repeat(length));
+            let request = Request::builder().uri("/").header(header::HOST, &host).body(()).unwrap();
+            let is_callable = (1..=65_535).contains(&port) && host.len() <= LONGEST_SHOWN;
+            prop_assert_eq!(to_call(&request), if is_callable { &*host } else { "ADDRESS" });
         }
 
         /// Every authority of a URI without user information is a valid host.

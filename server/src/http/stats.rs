@@ -31,11 +31,19 @@ fn json(snapshot: &Snapshot, uptime: Duration, connections: usize) -> String {
         ("calls_in_flight", snapshot.calls_in_flight().to_string()),
         ("calls_started", object(started)),
         ("calls_ended", object(ended)),
+        ("faults", faults(snapshot)),
         ("lateness", figure(snapshot.lateness())),
         ("cancelled_after", figure(snapshot.cancelled_after())),
     ]);
     json.push('\n');
     json
+}
+
+/// How often each fault was applied, by clause. A clause is visible ASCII.
+fn faults(snapshot: &Snapshot) -> String {
+    let escaped = |clause: &str| clause.replace('\\', "\\\\").replace('"', "\\\"");
+    let all = snapshot.faults().map(|(clause, count)| format!("\"{}\":{count}", escaped(clause)));
+    format!("{{{}}}", all.collect::<Vec<_>>().join(","))
 }
 
 /// An object whose members are already JSON. The names are our own, and need no escaping.

@@ -107,6 +107,59 @@ fn completions_name_the_flags_and_start_nothing() -> Result<()> {
     Ok(())
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_stdout_fails_what_only_prints() -> Result<()> {
+    for args in [&["--help"][..], &["-h"], &["--version"], &["completions", "zsh"], &["--explain"]]
+    {
+        let full = std::fs::File::options().write(true).open("/dev/full")?;
+        let output = ended(command(args).stdout(full))?;
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let right =
+            "longsync-server: cannot write to stdout: there is no space left on the device\n";
+        assert_eq!(said(&output), right, "{args:?}");
+    }
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_stdout_is_reported_and_the_server_serves() -> Result<()> {
+    let full = std::fs::File::options().write(true).open("/dev/full")?;
+    let mut command = command(&["--listen", "127.0.0.1:0"]);
+    let mut server = command.stdout(full).stderr(Stdio::piped()).spawn()?;
+    let mut stderr = BufReader::new(server.stderr.take().context("stderr is not piped")?);
+    let mut said = String::new();
+    stderr.read_line(&mut said)?;
+    kill_process(Pid::from_child(&server), Signal::TERM)?;
+    let status = server.wait()?;
+    assert!(
+        said.ends_with("cannot write to stdout: there is no space left on the device\n"),
+        "{said}"
+    );
+    assert_eq!(status.code(), Some(0));
+    Ok(())
+}
+
+/// `CLICOLOR_FORCE` gives a pipe the colors of a terminal.
+#[test]
+fn errors_and_help_have_the_colors_that_the_environment_asks_for() -> Result<()> {
+    for (variables, is_colored) in [
+        (&[][..], false),
+        (&[("CLICOLOR_FORCE", "1")], true),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+    ] {
+        for args in [&["--prot", "2"][..], &["--help"]] {
+            let mut command = command(args);
+            command.env_remove("CLICOLOR_FORCE").env_remove("NO_COLOR");
+            let output = ended(command.envs(variables.iter().copied()))?;
+            let printed = String::from_utf8(output.stdout.clone())? + &said(&output);
+            assert_eq!(printed.contains('\u{1b}'), is_colored, "{args:?} {variables:?}: {printed}");
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn stdout_names_the_address_and_examples_and_stderr_stays_empty() -> Result<()> {
     let mut server = Running::start(&mut command(&["--listen", "localhost:0", "--delay", "20ms"]))?;

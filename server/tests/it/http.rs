@@ -105,6 +105,7 @@ async fn an_impossible_query_is_refused_at_once_with_the_sentence_that_grpc_gets
         ("delay=-1s", "delay: `-1s` is not a duration"),
         ("delay=2h", "delay: a delay of 2h is over this server's limit: ask for at most 1h"),
         ("delay=", "delay: `` is not a duration"),
+        ("behavior=", "behavior: an empty text is not a behavior: write a delay such as 250ms"),
         ("behavior=soon", "behavior: `soon` is not understood at column 1: expected a delay"),
         ("behavior=1s;hung(1%25)", "behavior: `1s;hung(1%)` is not understood at column 4"),
         ("delay=1s&behavior=1s", "delay: delay and behavior are both given"),

@@ -86,6 +86,25 @@ async fn a_request_without_exactly_one_valid_host_is_refused() -> Result<()> {
     Ok(())
 }
 
+/// The HTTP library answers these itself, before the server sees a request.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_parsed_as_http_is_refused_with_a_status_alone() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for (request, expected) in [
+        ("GET / HTTP/1.1\r\nhost: a\u{1}b", 400),
+        ("GET / HTTP/1.1\r\nhost: a\r\nx-a: \u{7f}", 400),
+        ("GET / HTTP/2.0\r\nhost: a", 400),
+        ("GET / HTTP/1.1\r\nhost a", 400),
+    ] {
+        let mut bytes = Bytes::open(&server);
+        bytes.send(format!("{request}\r\n\r\n")).await?;
+        let answer = bytes.all_the_rest().await?;
+        assert_eq!(status(&answer), expected, "{request}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{request}: {answer}");
+    }
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_absolute_form_takes_precedence_over_host() -> Result<()> {
     let server = Memory::start(config()).await;

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
+use longsync_behavior::Behavior;
 use longsync_connect::Target;
 use longsync_connect::status::code_name;
 use longsync_load::LongSync;
@@ -30,6 +31,11 @@ pub(super) fn calls(plan: &WrittenPlan, seed: u64) -> Result<LongSync, SettingsE
         return Err(SettingsError::new(
             "--call-id-prefix sets how call ids begin, and --no-call-ids sends none: give one of the two",
         ));
+    }
+    if let Some(text) = plan.behavior.as_deref().filter(|text| text.trim().is_empty()) {
+        // A server decides what is a behavior, but it takes an empty one for none.
+        let read = text.parse::<Behavior>();
+        read.map_err(|why| SettingsError::of("--behavior", why))?;
     }
     let prefix = call_id_prefix(plan, seed);
     let request = LongSyncRequest {

@@ -191,6 +191,7 @@ fn contradictory_plans_are_refused_each_with_its_own_error() {
             "give one of the two",
         ),
         (WrittenPlan { delay: second, behavior: text("5ms"), ..plan() }, "a delay or a behavior"),
+        (WrittenPlan { behavior: text(""), ..plan() }, "an empty text is not a behavior"),
         (WrittenPlan { echo_payload: true, response_bytes: 1, ..plan() }, "not both"),
         (
             WrittenPlan { payload: Some(WrittenPayload::Base64("?".to_owned())), ..plan() },

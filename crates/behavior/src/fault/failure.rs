@@ -36,6 +36,11 @@ pub enum Pushback {
 }
 
 impl Failure {
+    /// An error with this status and nothing else.
+    pub(crate) fn of(status: FailureStatus) -> Self {
+        Self { status, message: None, retry_info: None, pushback: None }
+    }
+
     /// The message of an error that was written without one.
     pub const DEFAULT_MESSAGE: &str = "planned by longsync";
 

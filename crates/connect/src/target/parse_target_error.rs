@@ -1,6 +1,12 @@
 //! Why a text is not the URL of a server, and which URL would be right.
 
-use longsync_text::said::quoted;
+use longsync_text::said::{quoted, shortened};
+
+/// How many characters of a scheme or a port a message repeats.
+const MOST_CHARACTERS: usize = 40;
+
+/// The most characters of a host name in DNS (RFC 1035, 2.3.4); a dot may follow them.
+pub(super) const LONGEST_HOST: usize = 253;
 
 /// Why a text is not the URL of a server: each message says what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +51,10 @@ pub enum ParseTargetError {
         instead: String,
     },
     /// The URL asks for another protocol.
-    #[error("{}:// is not supported: write http://, as in {instead}", quoted(scheme))]
+    #[error(
+        "{}:// is not supported: write http://, as in {instead}",
+        shortened(scheme, MOST_CHARACTERS)
+    )]
     Scheme {
         /// The scheme, such as `ftp`.
         scheme: String,
@@ -125,6 +134,25 @@ pub enum ParseTargetError {
         /// What would be right.
         instead: String,
     },
+    /// An IPv6 address has a zone, which only this machine could interpret.
+    #[error(
+        "the zone of an IPv6 address, {}, is not supported: write an address that needs none, such as http://[::1]:9000",
+        quoted(zone)
+    )]
+    Zone {
+        /// The zone, starting with its `%`.
+        zone: String,
+    },
+    /// The host is longer than any name.
+    #[error(
+        "a host name has at most {LONGEST_HOST} characters, but {} has {}: write a name or an IP address, as in http://127.0.0.1:9000",
+        quoted(host),
+        host.chars().count()
+    )]
+    LongHost {
+        /// The host.
+        host: String,
+    },
     /// The host is not valid.
     #[error(
         "{} is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
@@ -149,7 +177,10 @@ pub enum ParsePortError {
     )]
     Zero,
     /// It is above the range of ports.
-    #[error("port {0} is too high: write a number from 1 to 65535")]
+    #[error(
+        "port {} is too high: write a number from 1 to 65535",
+        shortened(.0, MOST_CHARACTERS)
+    )]
     TooHigh(String),
     /// It is not a number.
     #[error("{} is not a port: write a number from 1 to 65535", quoted(.0))]

@@ -13,6 +13,7 @@ fn a_url_prints_as_it_was_written() {
         ("http://[::1]:9000", "::1", 9000),
         ("http://example", "example", 80),
         ("http://my_service.default.svc:65535", "my_service.default.svc", 65535),
+        ("http://_x.example.:1", "_x.example.", 1),
     ] {
         let target: Target = text.parse().unwrap();
         assert_eq!(target.to_string(), text);
@@ -64,7 +65,8 @@ const REFUSED: &[(&str, &str)] = &[
     ("dns:h:1", "dns: is how gRPC libraries name a server: write the URL http://h:1"),
     ("ipv6:[::1]:1", "ipv6: is how gRPC libraries name a server: write the URL http://[::1]:1"),
     ("grpc://h:1", "grpc:// is not needed, since gRPC runs over HTTP: write http://h:1"),
-    ("ftp://h", "`ftp`:// is not supported: write http://, as in http://h:9000"),
+    ("ftp://h", "ftp:// is not supported: write http://, as in http://h:9000"),
+    ("file:///etc/passwd", "file:// is not supported: write http://, as in http://127.0.0.1:9000"),
     ("http:/h:1", "a URL begins with http:// and the host: write http://h:1"),
     ("http:h:1", "a URL begins with http:// and the host: write http://h:1"),
     ("http:///h:1", "a URL begins with http:// and the host: write http://h:1"),
@@ -123,7 +125,29 @@ const REFUSED: &[(&str, &str)] = &[
     ("http://fe80::1", "an IPv6 address needs brackets: write http://[fe80::1]:9000"),
     (
         "http://[::1%eth0]:1",
-        "`[::1%eth0]` is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
+        "the zone of an IPv6 address, `%eth0`, is not supported: write an address that needs none, such as http://[::1]:9000",
+    ),
+    (
+        "[fe80::1%lo]:9000",
+        "the zone of an IPv6 address, `%lo`, is not supported: write an address that needs none, such as http://[::1]:9000",
+    ),
+    (
+        "fe80::1%lo:9000",
+        "the zone of an IPv6 address, `%lo`, is not supported: write an address that needs none, such as http://[::1]:9000",
+    ),
+    ("./x", "`.` is not a host: write a name or an IP address, as in http://127.0.0.1:9000"),
+    ("-", "`-` is not a host: write a name or an IP address, as in http://127.0.0.1:9000"),
+    (
+        "127.0.0.1,20100",
+        "`127.0.0.1,20100` is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
+    ),
+    (
+        "http://a..b:1",
+        "`a..b` is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
+    ),
+    (
+        "http://-h:1",
+        "`-h` is not a host: write a name or an IP address, as in http://127.0.0.1:9000",
     ),
     (
         "http://[h]:1",
@@ -153,6 +177,17 @@ fn an_invalid_url_is_refused_with_what_would_be_right() {
         let refused = text.parse::<Target>().map_err(|why| why.to_string());
         assert_eq!(refused, Err((*sentence).to_owned()), "{text}");
     }
+}
+
+#[test]
+fn a_host_is_at_most_as_long_as_a_name_in_dns() {
+    let longest = ["a".repeat(63).as_str(); 4].join(".")[..253].to_owned();
+    for host in [longest.clone(), format!("{longest}.")] {
+        assert!(format!("{host}:1").parse::<Target>().is_ok(), "{host}");
+    }
+    let why = format!("{longest}a:1").parse::<Target>().unwrap_err();
+    assert!(why.to_string().starts_with("a host name has at most 253 characters, but `aaa"));
+    assert!(why.to_string().contains("...` has 254: write a name"), "{why}");
 }
 
 /// Texts that people might write: parts of URLs in any order, and any text at all.
@@ -197,6 +232,34 @@ proptest! {
         let target: Target = format!("http://{host}:{port}").parse().unwrap();
         for text in [format!("{host}:{port}"), format!("{host}:{port}/"), format!("http://{host}:{port}/")] {
             prop_assert_eq!(text.parse::<Target>(), Ok(target.clone()), "{}", text);
+        }
+    }
+
+    /// However long a part of a URL is, the sentence about it is short.
+    #[test]
+    fn sentences_about_long_urls_are_short(
+        part in "[a-z0-9]",
+        length in 300_usize..80_000,
+        text in prop_oneof![
+            Just("X"), Just("X:1"), Just("http://X"), Just("h:X"), Just("h:9X"), Just("X://h"), Just("ftp://X"),
+            Just("h/X"), Just("h?X"), Just("h#X"), Just("u:X@h"), Just("[::1%X]:1"), Just("dns:///X"), Just("[X]:1"),
+        ],
+    ) {
+        let long = text.replace('X', &part.repeat(length));
+        let why = long.parse::<Target>().map_err(|why| why.to_string().len());
+        prop_assert!(why.is_err_and(|length| length < 1_000), "{}", text);
+    }
+
+    /// The URL that a sentence suggests is one that can be called.
+    #[test]
+    fn a_suggested_url_is_read_as_a_target(text in written()) {
+        if let Err(why) = text.parse::<Target>() {
+            let said = why.to_string();
+            let words = said.split([' ', ',', ')']);
+            // A quoted part of the text is not a suggestion.
+            for url in words.filter(|word| word.starts_with("http://") && word.len() > "http://".len()) {
+                prop_assert!(url.parse::<Target>().is_ok(), "{}", said);
+            }
         }
     }
 

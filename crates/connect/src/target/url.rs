@@ -3,10 +3,9 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use http::uri::Authority;
 use longsync::DEFAULT_ADDRESS;
 
-use super::parse_target_error::{ParsePortError, ParseTargetError};
+use super::parse_target_error::{LONGEST_HOST, ParsePortError, ParseTargetError};
 
 /// Schemes that ask for TLS.
 const TLS: [&str; 3] = ["https", "grpcs", "wss"];
@@ -80,6 +79,8 @@ fn another(scheme: String, rest: &str) -> ParseTargetError {
     } else if is_among(&GRPC) {
         ParseTargetError::Grpc { instead: suggested(place), scheme }
     } else {
+        // Three slashes precede a file, as in `file:///etc/hosts`, and not a host.
+        let place = if rest.starts_with('/') { "" } else { place };
         ParseTargetError::Scheme { instead: suggested(place), scheme }
     }
 }
@@ -139,6 +140,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn read(authority: &'a str) -> Result<Self, ParseTargetError> {
+        without_zone(authority)?;
         without_brackets(authority)?;
         let end = match authority.rfind(']') {
             Some(bracket) => bracket + 1,
@@ -156,10 +158,13 @@ impl<'a> Place<'a> {
         }
         let is_host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-            None => !host.contains(['[', ']', '@', ':', '%']) && host.parse::<Authority>().is_ok(),
+            None => is_name(host),
         };
         if !is_host {
             return Err(not_a_host());
+        }
+        if host.strip_suffix('.').unwrap_or(host).len() > LONGEST_HOST {
+            return Err(ParseTargetError::LongHost { host: host.to_owned() });
         }
         let wrong = |why| ParseTargetError::Port { host: host.to_owned(), why };
         Ok(Self { host, port: port.map(read_port).transpose().map_err(wrong)? })
@@ -181,6 +186,27 @@ impl fmt::Display for Place<'_> {
             None => f.write_str(self.host),
         }
     }
+}
+
+/// Whether this is the name of a host, or an IPv4 address, which looks the same: words with hyphens and
+/// underscores, with dots between them. A dot may follow the last word.
+fn is_name(host: &str) -> bool {
+    let is_word = |word: &str| {
+        word.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
+            && word.bytes().all(|each| each.is_ascii_alphanumeric() || b"-_".contains(&each))
+    };
+    host.strip_suffix('.').unwrap_or(host).split('.').all(is_word)
+}
+
+/// Refuses an IPv6 address with a zone, with or without brackets.
+fn without_zone(authority: &str) -> Result<(), ParseTargetError> {
+    let Some(at) = authority.find('%') else { return Ok(()) };
+    let (address, zone) = authority.split_at(at);
+    if address.trim_start_matches('[').parse::<Ipv6Addr>().is_err() {
+        return Ok(());
+    }
+    let zone = &zone[..zone.find([']', ':']).unwrap_or(zone.len())];
+    Err(ParseTargetError::Zone { zone: zone.to_owned() })
 }
 
 /// Refuses an IPv6 address without brackets: its last group may be meant as a port.

@@ -191,7 +191,7 @@ fn an_invalid_recording_is_named_with_its_line() -> Result<()> {
     fs::File::create(folder.join("large.csv"))?.set_len((1 << 30) + 1)?;
     assert!(Command::new("mkfifo").arg(folder.join("pipe")).status()?.success());
     for (file, right) in [
-        ("missing.csv", "No such file"),
+        ("missing.csv", "`missing.csv`: no such file\n"),
         ("empty.csv", "not a single value"),
         (".", "is a directory: name a file"),
         ("pipe", "is not a regular file: name one"),
@@ -225,6 +225,9 @@ fn a_recording_outside_the_folder_is_refused() -> Result<()> {
         assert!(said.contains("--replay-dir names the folder of the recordings"), "{file}: {said}");
     }
     let nowhere = refused(&outside.join("nowhere"), "secret.csv", &[])?;
-    assert!(nowhere.contains("the replay directory"), "{nowhere}");
+    assert!(
+        nowhere.contains("for '--replay-dir <DIRECTORY>': there is no such folder"),
+        "{nowhere}"
+    );
     Ok(())
 }
