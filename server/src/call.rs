@@ -369,7 +369,8 @@ impl Call {
             planned: has_planned.then(|| to_proto(spent.planned())),
             waited: Some(to_proto(spent.waited())),
             // A call that Envoy's headers abort does not get as far as the queue.
-            queued: (!fault.is_some_and(FaultClause::is_of_envoy)).then(|| to_proto(spent.queued())),
+            queued: (!fault.is_some_and(FaultClause::is_of_envoy))
+                .then(|| to_proto(spent.queued())),
             behavior: state.applied_text(),
             fault: fault.map(ToString::to_string).unwrap_or_default(),
             ..self.timing_without_wait()

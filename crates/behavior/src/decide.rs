@@ -268,15 +268,13 @@ mod tests {
         let place = |request: &BehaviorRequest<'_>| of(request).unwrap_err().place;
         let wrong = || Some(Err("wrong".to_owned()));
         let header = Some(Err("wrong"));
-        let given =
-            BehaviorRequest { delay: wrong(), behavior: "", header, rpc_behavior: header };
+        let given = BehaviorRequest { delay: wrong(), behavior: "", header, rpc_behavior: header };
         assert_eq!(place(&given), BehaviorSource::Delay);
         assert_eq!(
             place(&BehaviorRequest { delay: None, ..given.clone() }),
             BehaviorSource::Header
         );
-        let both =
-            BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", ..given };
+        let both = BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", ..given };
         assert_eq!(place(&both), BehaviorSource::Delay);
         assert_eq!(
             place(&BehaviorRequest { behavior: "2h", ..BehaviorRequest::default() }),

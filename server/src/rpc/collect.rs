@@ -97,8 +97,7 @@ impl CollectTotals {
             self.fault.clone_from(&plan.fault);
         }
         self.received_at.get_or_insert(at);
-        let queued =
-            if is_first { call.queued_at(arrived.at, &plan) } else { Duration::ZERO };
+        let queued = if is_first { call.queued_at(arrived.at, &plan) } else { Duration::ZERO };
         call.keep(plan.held_bytes(), arrived.held)?;
         let mut wait = Wait::new(arrived.at, plan.delay());
         if plan.payload != AnswerPayload::Empty {

@@ -51,7 +51,9 @@ fn every_fault_matches_the_oracle() {
     let mut hit = 0;
     for line in GOLDEN_FAULTS.lines() {
         let fields: Vec<_> = line.split('\t').collect();
-        let [seed, text, call, attempt, index, nanos, clause] = fields[..] else { panic!("{line}") };
+        let [seed, text, call, attempt, index, nanos, clause] = fields[..] else {
+            panic!("{line}")
+        };
         let key = DrawKey {
             seed: seed.parse().unwrap(),
             name: name(call),
