@@ -8,7 +8,7 @@ use longsync_text::quoted;
 const PREFIX: &str = "LONGSYNC_";
 
 /// The variables of the flags of `longsync-server`.
-pub const SERVER: [&str; 23] = [
+pub const SERVER: [&str; 24] = [
     "LONGSYNC_LISTEN",
     "LONGSYNC_PORT",
     "LONGSYNC_BEHAVIOR",
