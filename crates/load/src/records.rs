@@ -9,6 +9,7 @@ use crate::board::{Board, Second};
 use crate::load::{Fate, SampledCall};
 use crate::plan::LoadPlan;
 use crate::sample::CallSample;
+use crate::schedule::PassedCalls;
 
 /// How long figures are recorded together before they are handed over.
 const SECOND: Duration = Duration::from_secs(1);
@@ -133,6 +134,19 @@ impl Records {
             let fate = Fate::NotSent(why);
             self.sample.offer(number, || SampledCall { number, due: Some(due), fate });
         }
+    }
+
+    /// Whether calls are kept one by one, so that each has to be recorded.
+    pub(crate) fn is_sampling(&self) -> bool {
+        self.sample.is_drawn()
+    }
+
+    /// Records that calls that were due were not sent: all of them at once, which no sample permits.
+    pub(crate) fn not_sent_at_once(&mut self, passed: &PassedCalls, why: NotSentReason) {
+        let Some(last_due) = passed.last_due else { return };
+        self.recorder.not_sent(Moment::START, why, passed.warm_up);
+        self.recorder.not_sent(self.from, why, passed.recorded);
+        self.last_known = self.last_known.max(last_due);
     }
 
     /// How many recorded calls are in flight.

@@ -50,6 +50,59 @@ async fn eventually(mut holds: impl FnMut() -> bool) {
         .expect("the condition became true within 10 s");
 }
 
+/// A rate far beyond what can be sent, for this time, with little grace.
+fn far_too_fast(server: &TestServer, time: Duration) -> LoadPlan {
+    let request = LongSyncRequest::default();
+    let calls = LongSync::new(&request).unwrap();
+    let schedule = Schedule::constant(Rate::per_second(1_000_000_000).unwrap());
+    let target = server.target.clone();
+    LoadPlan::builder(target, calls, schedule, StopCondition::after(time))
+        .grace(Duration::from_millis(200))
+        .build()
+        .unwrap()
+}
+
+/// Counting a billion calls one by one takes minutes in a debug build.
+const AT_MOST: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_rate_far_beyond_what_can_be_sent_ends_in_its_time_with_every_call_counted() {
+    let server = start(Limits::default());
+    let begun = std::time::Instant::now();
+    let plan = far_too_fast(&server, Duration::from_secs(1));
+    let load = load::run(&plan, &Control::default(), ()).await.unwrap();
+    assert!(begun.elapsed() < AT_MOST, "{:?}", begun.elapsed());
+    let counts = &load.figures.counts;
+    assert_eq!((counts.due(), load.end), (1_000_000_000, RunEnd::Complete), "{counts:?}");
+    assert!(counts.not_sent[NotSentReason::Late] > 500_000_000, "{counts:?}");
+    let due: u64 = load.intervals.iter().map(|interval| interval.due).sum();
+    assert_eq!((due, load.recorded), (1_000_000_000, Duration::from_secs(1)));
+}
+
+#[tokio::test]
+async fn a_rate_far_beyond_what_can_be_sent_is_stopped_and_ended_at_once() {
+    let server = start(Limits::default());
+    for is_ended in [false, true] {
+        let plan = far_too_fast(&server, Duration::from_secs(3_600));
+        let control = Control::default();
+        let stopping = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            control.stop.cancel();
+            if is_ended {
+                control.end.cancel();
+            }
+            std::time::Instant::now()
+        };
+        let (load, stopped) = tokio::join!(load::run(&plan, &control, ()), stopping);
+        assert!(stopped.elapsed() < AT_MOST, "{:?}", stopped.elapsed());
+        let load = load.unwrap();
+        let due: u64 = load.intervals.iter().map(|interval| interval.due).sum();
+        assert_eq!(load.figures.counts.due(), due, "{:?}", load.figures.counts);
+        assert!(due > 100_000_000, "{due}");
+        assert_eq!(load.end, if is_ended { RunEnd::Ended } else { RunEnd::Stopped });
+    }
+}
+
 /// This number of calls in flight at once, without due times: if they had due times, a worker thread delayed
 /// by a busy machine would send them late, or not at all.
 fn together(calls: usize) -> Schedule {
