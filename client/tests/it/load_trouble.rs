@@ -256,6 +256,27 @@ async fn a_server_that_is_killed_for_good() {
     is_whole(&record);
 }
 
+/// The run ends before the grace has passed, and would otherwise seem to have been a good one.
+#[tokio::test]
+async fn a_server_that_is_killed_for_good_near_the_end() {
+    for how in [["-c", "3"], ["-r", "200"]] {
+        let server = server_at(anywhere());
+        let (url, stats) = (server.url(), server.stats());
+        let killing = tokio::spawn(async move {
+            under_way(stats).await;
+            tokio::task::spawn_blocking(move || drop(server)).await.unwrap();
+        });
+        let output = load(&url, &[&how[..], &["-z", "3s", "--json"]].concat()).await;
+        killing.await.unwrap();
+        let record = record(&output);
+        assert_eq!((output.status.code(), &record["end"]["why"]), (Some(1), &"unreachable".into()));
+        let without = record["without_connection_ns"].as_u64().unwrap();
+        assert!((1..=3_000_000_000).contains(&without), "{without}");
+        assert!(number(&record, "good") > 50, "{}", record["counts"]);
+        is_whole(&record);
+    }
+}
+
 #[tokio::test]
 async fn error_texts_are_escaped_in_records() {
     let peer = Peer::answering(|stream| {

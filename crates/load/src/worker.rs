@@ -14,7 +14,7 @@ use longsync_stats::{CallRecord, Counts, Moment, NotSentReason as Why};
 use tokio::sync::Notify;
 
 use self::closed_loop::ClosedLoop;
-use crate::board::Board;
+use crate::board::{Board, PATIENCE};
 use crate::common::Common;
 use crate::deadlines::Deadlines;
 use crate::due_calls::DueCalls;
@@ -204,8 +204,15 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             }
             board.set_polled(self.context.index, self.common.timer.polled());
             board.has_sent(self.context.index);
-            let over = self.common.sleep_until(self.common.now() + self.grace);
-            until(self.all_ended(), over).await;
+            let sent = self.common.now();
+            // Whoever stops a run does not wait for a server.
+            let is_lost = board.connections() == 0 && !board.is_stopped();
+            let ending = until(self.all_ended(), self.common.sleep_until(sent + self.grace));
+            if is_lost {
+                tokio::join!(ending, self.find_again(sent + PATIENCE));
+            } else {
+                ending.await;
+            }
         };
         until(making, board.ended.cancelled()).await;
         // Nobody reads the results of a run that was abandoned.
@@ -215,6 +222,15 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         // The calls that were due and had not been sent when the run was ended.
         if let Some(calls) = &mut calls {
             while !self.leave_some(calls, Why::Late) {}
+        }
+    }
+
+    /// Waits until then for a connection; without one the server is lost.
+    async fn find_again(&self, until_then: Moment) {
+        let board = &*self.context.board;
+        until(board.until_connected(), self.common.sleep_until(until_then)).await;
+        if board.connections() == 0 {
+            board.lose();
         }
     }
 

@@ -69,7 +69,8 @@ pub(super) fn merged<M>(
     board: &Board,
 ) -> Load {
     let took = Duration::from_nanos(results.last_done.as_nanos());
-    let CollectedRun { mut figures, mut intervals, processors, end } = collected;
+    let CollectedRun { mut figures, mut intervals, processors, end, without_connection } =
+        collected;
     if results.lost_workers > 0 && plan.kind() == Loop::Open {
         count_late(&mut figures, &mut intervals);
     }
@@ -84,6 +85,7 @@ pub(super) fn merged<M>(
         Some(end) => end,
         None if control.end.is_cancelled() => RunEnd::Ended,
         None if control.stop.is_cancelled() => RunEnd::Stopped,
+        None if board.is_lost() => RunEnd::Unreachable,
         None => RunEnd::Complete,
     };
     Load {
@@ -98,6 +100,7 @@ pub(super) fn merged<M>(
         end,
         connections: began.connections,
         streams_per_connection: began.streams.checked_div(began.connections).unwrap_or(0) as u64,
+        without_connection,
         lost_workers: results.lost_workers,
         workers,
         steal: steal.flatten(),
