@@ -150,10 +150,16 @@ impl Board {
         Moment::from_nanos(self.over.load(Ordering::Relaxed))
     }
 
+    /// The moment until which calls are due, as far as it is known.
+    #[inline]
+    pub(crate) fn last_due(&self) -> Moment {
+        self.over().min(self.last_due)
+    }
+
     /// The moment from which nothing is sent any more.
     #[inline]
     pub(crate) fn sending_ends(&self) -> Moment {
-        self.over().min(self.last_due) + LATEST
+        self.last_due() + LATEST
     }
 
     /// A unique number for a recorded call of a closed loop; [`None`] if all recorded calls have theirs.

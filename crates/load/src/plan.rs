@@ -90,6 +90,10 @@ pub struct LoadPlanBuilder<M = LongSync>(LoadPlan<M>);
 /// takes about 20 ns.
 const MOST_DRAWN: u64 = 10_000_000;
 
+/// The same for calls each of which may be part of a sample: after the run, those that were not sent are
+/// offered to it.
+const MOST_SAMPLED: u64 = 1_000_000;
+
 /// Why a plan cannot be carried out with any server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -136,11 +140,13 @@ pub enum LoadPlanError {
     /// Calls that have to be drawn one by one are due faster than they can be drawn.
     #[error(
         "{what} are drawn one by one, at most {} per second: lower the rate, or {instead}",
-        grouped(MOST_DRAWN)
+        grouped(*most)
     )]
     TooManyDrawn {
         /// The calls that are drawn one by one.
         what: &'static str,
+        /// How many of them can be drawn per second.
+        most: u64,
         /// What would be possible at any rate.
         instead: &'static str,
     },
@@ -193,17 +199,30 @@ impl<M> LoadPlan<M> {
         }
     }
 
-    /// Which of its calls are drawn one by one and due faster than that can be done, and what would be
-    /// possible instead.
-    fn drawn_too_fast(&self) -> Option<(&'static str, &'static str)> {
-        let most = self.schedule.most_per_second()?;
-        if most.min(self.stop.most_calls()) <= MOST_DRAWN {
-            return None;
-        }
-        if self.sample > 0 {
-            return Some(("the calls of a sample", "leave the sample out"));
-        }
-        self.schedule.is_summed().then_some(("Poisson arrivals", "make them constant or uniform"))
+    /// Whether calls that are drawn one by one are due faster than that can be done.
+    fn drawn_too_fast(&self) -> Option<LoadPlanError> {
+        let calls = self.schedule.most_per_second()?.min(self.stop.most_calls());
+        let drawn = [
+            (
+                self.sample > 0,
+                LoadPlanError::TooManyDrawn {
+                    what: "the calls of a sample",
+                    most: MOST_SAMPLED,
+                    instead: "leave the sample out",
+                },
+            ),
+            (
+                self.schedule.is_summed(),
+                LoadPlanError::TooManyDrawn {
+                    what: "Poisson arrivals",
+                    most: MOST_DRAWN,
+                    instead: "make them constant or uniform",
+                },
+            ),
+        ];
+        drawn.into_iter().filter(|(is_drawn, _)| *is_drawn).map(|(_, error)| error).find(
+            |error| matches!(error, LoadPlanError::TooManyDrawn { most, .. } if calls > *most),
+        )
     }
 
     /// When its last call is due, if calls have due times.
@@ -343,8 +362,8 @@ impl<M> LoadPlanBuilder<M> {
         if plan.stop.is_at_once() || !plan.schedule.has_calls(plan.stop.time()) {
             return Err(LoadPlanError::NoCalls);
         }
-        if let Some((what, instead)) = plan.drawn_too_fast() {
-            return Err(LoadPlanError::TooManyDrawn { what, instead });
+        if let Some(error) = plan.drawn_too_fast() {
+            return Err(error);
         }
         match plan.schedule.lacks_warm_up().filter(|_| !plan.warm_up.is_zero()) {
             Some(what) => Err(LoadPlanError::NoRateToWarmUp { what }),
@@ -450,13 +469,14 @@ mod tests {
         let peak = "line(from=1/s, to=1000M/s, in=1s)";
         assert_eq!(
             refused(of(peak, Arrivals::Constant).sample(1)).to_string(),
-            "the calls of a sample are drawn one by one, at most 10,000,000 per second: lower the rate, or leave the sample out"
+            "the calls of a sample are drawn one by one, at most 1,000,000 per second: lower the rate, or leave the sample out"
         );
         assert!(of(peak, Arrivals::Uniform).build().is_ok());
-        assert!(of("constant(10M/s)", Arrivals::Poisson).sample(1).build().is_ok());
+        assert!(of("constant(10M/s)", Arrivals::Poisson).build().is_ok());
+        assert!(of("constant(1M/s)", Arrivals::Poisson).sample(1).build().is_ok());
         let burst = |calls| plan(Schedule::AtOnce, StopCondition::after_calls(calls)).sample(1);
-        assert!(burst(MOST_DRAWN).build().is_ok());
-        assert!(matches!(refused(burst(MOST_DRAWN + 1)), LoadPlanError::TooManyDrawn { .. }));
+        assert!(burst(MOST_SAMPLED).build().is_ok());
+        assert!(matches!(refused(burst(MOST_SAMPLED + 1)), LoadPlanError::TooManyDrawn { .. }));
     }
 
     #[test]

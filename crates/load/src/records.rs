@@ -34,6 +34,8 @@ pub(crate) struct Records {
     /// When anything about its calls last became known.
     last_known: Moment,
     servers: BTreeSet<String>,
+    /// Why calls were not sent that it has not counted.
+    left: Option<NotSentReason>,
 }
 
 /// A call in flight.
@@ -58,6 +60,8 @@ pub(crate) struct WorkerResult {
     pub(crate) last_done: Moment,
     /// When anything about its calls last became known.
     pub(crate) last_known: Moment,
+    /// Why calls were not sent that it has not counted, if there are any.
+    pub(crate) left: Option<NotSentReason>,
     /// Whether its thread has panicked.
     pub(crate) has_panicked: bool,
 }
@@ -77,6 +81,7 @@ impl Records {
             last_done: Moment::START,
             last_known: Moment::START,
             servers: BTreeSet::new(),
+            left: None,
         }
     }
 
@@ -149,6 +154,12 @@ impl Records {
         self.last_known = self.last_known.max(last_due);
     }
 
+    /// Leaves the calls that are due until then, and were not sent, uncounted.
+    pub(crate) fn leave(&mut self, last_due: Moment, why: NotSentReason) {
+        self.left = Some(why);
+        self.last_known = self.last_known.max(last_due);
+    }
+
     /// How many recorded calls are in flight.
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight
@@ -205,6 +216,7 @@ impl Records {
             servers: std::mem::take(&mut self.servers),
             last_done: self.last_done,
             last_known: self.last_known,
+            left: self.left,
             has_panicked,
         }
     }

@@ -73,6 +73,8 @@ struct Worker<M: Method, T> {
     deadlines: Option<Deadlines<M::Answer>>,
     growth: Option<Growth>,
     in_flight: Cell<usize>,
+    /// How often calls that are not sent were drawn, to be counted.
+    draws: Cell<u32>,
     /// Notified when a call has ended, or when a connection takes calls or bytes again.
     moved: Notify,
     is_waiting: Cell<bool>,
@@ -184,6 +186,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             deadlines: plan.deadline.map(Deadlines::new),
             growth,
             in_flight: Cell::new(0),
+            draws: Cell::new(0),
             moved: Notify::new(),
             is_waiting: Cell::new(false),
             has_panicked: Cell::new(false),

@@ -10,6 +10,9 @@ use crate::lane::LaneError;
 use crate::method::{CallNumber, Method};
 use crate::schedule::Arrival;
 
+/// How often calls that are not sent are drawn before they are left to the collector, which has drawn nearly
+/// all of them while the run went on.
+const DRAWS: u32 = 8;
 /// How many calls that are not sent are counted one by one before other tasks have their turn.
 const COUNTED: usize = 4_096;
 
@@ -81,14 +84,22 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
         }
     }
 
-    /// Counts calls that are not sent, for at most about a millisecond; returns whether there are no more.
+    /// Counts calls that are not sent, for at most about a millisecond; returns whether there are no more, or
+    /// the rest is left to the collector.
     pub(super) fn leave_some(&self, calls: &mut DueCalls, why: Why) -> bool {
-        let over = self.context.board.over();
+        let board = &*self.context.board;
+        let over = board.over();
         let mut records = self.context.records.borrow_mut();
         if !records.is_sampling() {
             let passed = calls.pass(over);
             records.not_sent_at_once(&passed, why);
-            return passed.is_complete;
+            // The collector counts no calls of the warm-up.
+            self.draws.set(self.draws.get() + u32::from(passed.warm_up == 0));
+            let is_left = !passed.is_complete && self.draws.get() >= DRAWS;
+            if is_left {
+                records.leave(board.last_due(), why);
+            }
+            return passed.is_complete || is_left;
         }
         for _ in 0..COUNTED {
             let Some(Arrival { number, due, .. }) = calls.peek().filter(|it| it.due < over) else {
