@@ -284,7 +284,8 @@ impl<M> LoadPlanBuilder<M> {
         Self(LoadPlan { stop_rules, ..self.0 })
     }
 
-    /// The number of calls that are kept one by one, drawn evenly from all recorded calls.
+    /// The number of calls that are kept one by one, drawn evenly from all recorded calls, of which an open loop
+    /// may then have at most 1,000,000 per second.
     pub fn sample(self, calls: usize) -> Self {
         Self(LoadPlan { sample: calls, ..self.0 })
     }
