@@ -208,8 +208,9 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             board.set_polled(self.context.index, self.common.timer.polled());
             board.has_sent(self.context.index);
             let sent = self.common.now();
-            // Whoever stops a run does not wait for a server.
-            let is_lost = board.connections() == 0 && !board.is_stopped();
+            // Others may still be sending, and whoever stops a run does not wait for a server.
+            let has_ended = board.all_sent.is_cancelled() && !board.is_stopped();
+            let is_lost = has_ended && board.connections() == 0;
             let ending = until(self.all_ended(), self.common.sleep_until(sent + self.grace));
             if is_lost {
                 tokio::join!(ending, self.find_again(sent + PATIENCE));
