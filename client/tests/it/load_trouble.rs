@@ -115,6 +115,9 @@ async fn a_terminal_gets_only_the_sequences_that_it_understands() {
     let on_terminal = async |variables: &[(&str, &str)]| {
         let mut command = tokio::process::Command::new("script");
         command.args(["-q", "-e", "-c", &called, "/dev/null"]).stdin(std::process::Stdio::null());
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+            command.env_remove(name);
+        }
         command.env("TERM", "xterm").envs(variables.iter().copied());
         match command.output().await {
             Ok(output) => Some(crate::cli::stdout(&output)),
