@@ -10,9 +10,8 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use longsync_text::{ByteRate, GrpcCode, Percent};
 
-use crate::fault::{Failure, FailureStatus, Fault, FaultClause, FaultMoment};
+use crate::fault::{Failure, FailureStatus, Fault, FaultClause};
 use crate::key::DrawKey;
-use crate::written::WrittenShare;
 
 /// Milliseconds to wait before anything else.
 pub const DELAY: &str = "x-envoy-fault-delay-request";
@@ -163,7 +162,7 @@ impl EnvoyHeaders {
 }
 
 fn clause(share: Percent, fault: Fault) -> Arc<FaultClause> {
-    Arc::new(FaultClause::new(Some(WrittenShare::Of(share)), fault, FaultMoment::After, 0))
+    Arc::new(FaultClause::of_envoy(share, fault))
 }
 
 #[cfg(test)]

@@ -79,11 +79,17 @@ impl Call {
         Some(end)
     }
 
-    /// Whether the behavior of its header, or else that of its server, can end an exchange before its first
+    /// Whether the behavior of its headers, or else that of its server, can end an exchange before its first
     /// answer. The first message may bring another behavior, but its client may wait for headers before it
     /// sends that.
     pub(crate) fn may_end_without_headers(&self) -> bool {
-        let behavior = match self.behavior_header.as_deref() {
+        let asked = self.asked.as_deref();
+        if asked.is_some_and(|asked| asked.envoy.are_any()) {
+            return true;
+        }
+        let header =
+            asked.and_then(|asked| asked.behavior.as_ref().or(asked.rpc_behavior.as_ref()));
+        let behavior = match header {
             Some(Ok(behavior)) => behavior,
             Some(Err(_)) => return false,
             None => self.worker().default_behavior(),

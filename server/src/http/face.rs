@@ -159,7 +159,7 @@ async fn long_sync(call: &Call, planned: PlanResult) -> Result<Response<Body>, E
         return Err(call.ending_by(fault));
     }
     let start = call.arrived();
-    let wait = Wait::new(start, plan.delay()).after_standing(call.queued_at(start));
+    let wait = Wait::new(start, plan.delay()).after_standing(call.queued_at(start, &plan));
     let spent = call.wait(wait).await;
     if let Some(fault) = plan.fault_at(FaultMoment::After) {
         return Err(call.ending_after(fault, wait, spent));
