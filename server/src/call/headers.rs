@@ -75,7 +75,7 @@ impl CallHeaders {
                 name if name.starts_with("x-envoy-fault-") => {
                     if let Some(foreign) = rules.foreign {
                         let wrong = foreign.read_envoy(name, value, &mut read.asked().envoy);
-                        read.refused = read.refused.take().or(wrong.err());
+                        read.refused = read.refused.take().or_else(|| wrong.err());
                     }
                 }
                 "grpc-encoding" => read.has_encoding = true,

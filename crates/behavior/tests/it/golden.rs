@@ -79,5 +79,5 @@ fn decide(key: &DrawKey<'_>, behavior: &Behavior) -> Decision {
         read: &|_| Err("nothing is read".to_owned()),
         attempt: &|_| key.attempt,
     };
-    longsync_behavior::decide(&BehaviorRequest::default(), key, &server).unwrap()
+    longsync_behavior::decide(&BehaviorRequest::default(), key, &server).expect("a decision")
 }
