@@ -75,9 +75,10 @@ pub(crate) struct Call {
     /// Whether its status can only be sent in the next turn.
     has_last_words: AtomicBool,
     is_client_gone: AtomicBool,
-    /// Whether it is never answered, as planned, and therefore neither counts as a call in flight for a drain
-    /// nor ends at its deadline.
+    /// Whether it is never answered, as planned, and therefore does not count as a call in flight for a drain.
     is_hung: AtomicBool,
+    /// Whether its deadline has no effect, because it hangs or will hang.
+    has_no_deadline: AtomicBool,
     /// Whether [`State::delivery`] is set, which is rarely the case.
     has_delivery: AtomicBool,
     /// Whether [`State::encoder`] is set, which is checked often and is rarely the case.
@@ -161,6 +162,7 @@ impl Call {
             has_last_words: AtomicBool::new(false),
             is_client_gone: AtomicBool::new(false),
             is_hung: AtomicBool::new(false),
+            has_no_deadline: AtomicBool::new(false),
             has_delivery: AtomicBool::new(false),
             waits_for_encoder: AtomicBool::new(false),
             handed_over: AtomicU32::new(0),
@@ -445,7 +447,7 @@ impl Call {
     /// noticed.
     fn is_cut_before_poll(&self) -> bool {
         let due = self.waiting.polled(self.arrived);
-        if let Some(deadline) = self.deadline.filter(|_| !self.is_cut() && !self.is_hung())
+        if let Some(deadline) = self.deadline().filter(|_| !self.is_cut())
             && deadline.at() <= self.now()
             && due.is_none_or(|due| deadline.at() < due)
         {
@@ -457,8 +459,12 @@ impl Call {
     /// When the call's `CallTask` must be polled next: at the due time or the deadline, whichever is earlier.
     fn next_poll(&self) -> Option<Instant> {
         let due = self.waiting.wakes_at(self.arrived);
-        let deadline = self.deadline.filter(|_| !self.is_hung());
-        due.into_iter().chain(deadline.map(Deadline::at)).min()
+        due.into_iter().chain(self.deadline().map(Deadline::at)).min()
+    }
+
+    /// The deadline at which the server ends the call.
+    fn deadline(&self) -> Option<Deadline> {
+        self.deadline.filter(|_| !self.has_no_deadline.load(Ordering::Relaxed))
     }
 
     /// Notes that the call is cut and that its status can only be sent in the next turn.

@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(draw(&[(DELAY, "7"), (DELAY, "9")], 0, true).delay.as_millis(), 7);
     }
 
-    /// The bounds are the binomial 99.9 % interval of 10,000 calls (SciPy 1.17.1, `binom.interval`).
+    /// The bounds are the binomial 99.9 % interval of 10,000 calls (`SciPy` 1.17.1, `binom.interval`).
     #[test]
     fn delay_abort_and_throughput_are_drawn_independently() {
         let headers = [

@@ -30,6 +30,14 @@ impl Call {
         Ok(())
     }
 
+    /// Called before the wait for an answer whose place this fault takes: a call that will hang does not end
+    /// at its deadline either.
+    pub(crate) fn expect_fault(&self, clause: Option<&FaultClause>) {
+        if clause.is_some_and(|clause| *clause.fault() == Fault::Hang) {
+            self.has_no_deadline.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// The ending by a fault that takes the place of an answer, before any wait for that answer.
     pub(crate) fn ending_by(&self, clause: &Arc<FaultClause>) -> Ending {
         self.count_fault(clause);
@@ -58,6 +66,7 @@ impl Call {
                 Poll::Ready(ResetByPlan(h2::Error::from(h2::Reason::from(code.number()))))
             }
             Fault::Hang => {
+                self.expect_fault(Some(clause));
                 if !self.is_hung.swap(true, Ordering::Relaxed) {
                     // A drain does not wait for it.
                     self.worker().call_ended();
@@ -95,10 +104,6 @@ impl Call {
             None => self.worker().default_behavior(),
         };
         behavior.faults().clauses().any(|fault| fault.is_of_call() && !fault.is_answered())
-    }
-
-    pub(super) fn is_hung(&self) -> bool {
-        self.is_hung.load(Ordering::Relaxed)
     }
 
     /// Called when the call's answer begins: a fault may say how the answer is sent, or that the client must

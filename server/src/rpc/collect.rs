@@ -95,6 +95,7 @@ impl CollectTotals {
             .map_err(|why| why.of_message(request.id))?;
         if is_first {
             self.fault.clone_from(&plan.fault);
+            call.expect_fault(plan.fault.as_deref());
         }
         self.received_at.get_or_insert(at);
         let queued = if is_first { call.queued_at(arrived.at, &plan) } else { Duration::ZERO };

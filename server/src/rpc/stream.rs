@@ -148,6 +148,7 @@ impl Stream for StreamAnswers {
                     if this.index == this.count {
                         return Poll::Ready(None);
                     }
+                    this.call.expect_fault(this.fault_now(FaultMoment::After).as_deref());
                     this.plan_wait();
                     this.phase = Phase::Waiting;
                 }

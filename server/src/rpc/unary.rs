@@ -128,6 +128,7 @@ fn begin_wait(
     if let Some(fault) = plan.fault_at(FaultMoment::Before) {
         return Err(call.ending_by(fault));
     }
+    call.expect_fault(plan.fault.as_deref());
     call.keep(plan.held_bytes(), arrived.held)?;
     let rest = Some(request).filter(|request| !request.is_end());
     let wait =
