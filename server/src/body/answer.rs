@@ -285,7 +285,14 @@ impl AnswerBody {
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
-        let next = ready!(messages.poll_next(cx));
+        let Poll::Ready(next) = messages.poll_next(cx) else {
+            if let Some(pace) = &mut self.pace {
+                pace.idles();
+            }
+            return Poll::Pending;
+        };
+        // The first answer decides how they are sent.
+        self.look_for_pace();
         // Reading the request may have cut the call in the meantime.
         if let Some(why) = call.why_cut() {
             return self.poll_cut(&why, call, cx);
