@@ -19,8 +19,7 @@ use tonic::Streaming;
 
 pub(crate) use self::channel::{Channel, Headers, ORIGIN, connect, connect_with};
 pub(crate) use self::frames::{
-    DATA, Frame, Frames, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, frame, literals, open, request,
-    unary,
+    DATA, Frame, Frames, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, frame, open, request, unary,
 };
 pub(crate) use self::memory::Memory;
 pub(crate) use self::proof::{Paused, bad_field, quota, seen, timing_of};

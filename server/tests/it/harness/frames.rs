@@ -28,7 +28,7 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 }
 
 /// A header block of literals that no table keeps (RFC 7541).
-pub(crate) fn literals(fields: &[(&str, &str)]) -> Vec<u8> {
+fn literals(fields: &[(&str, &str)]) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
         block.push(0);
