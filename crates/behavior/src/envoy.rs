@@ -10,9 +10,8 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use longsync_text::{ByteRate, GrpcCode, Percent};
 
-use crate::fault::{Failure, FailureStatus, Fault, FaultClause, FaultMoment};
+use crate::fault::{Failure, FailureStatus, Fault, FaultClause};
 use crate::key::DrawKey;
-use crate::written::WrittenShare;
 
 /// Milliseconds to wait before anything else.
 pub const DELAY: &str = "x-envoy-fault-delay-request";
@@ -163,7 +162,7 @@ impl EnvoyHeaders {
 }
 
 fn clause(share: Percent, fault: Fault) -> Arc<FaultClause> {
-    Arc::new(FaultClause::new(Some(WrittenShare::Of(share)), fault, FaultMoment::After, 0))
+    Arc::new(FaultClause::of_envoy(share, fault))
 }
 
 #[cfg(test)]
@@ -205,7 +204,7 @@ mod tests {
         assert_eq!(draw(&[(DELAY, "7"), (DELAY, "9")], 0, true).delay.as_millis(), 7);
     }
 
-    /// The bounds are the binomial 99.9 % interval of 10,000 calls (SciPy 1.17.1, `binom.interval`).
+    /// The bounds are the binomial 99.9 % interval of 10,000 calls (`SciPy` 1.17.1, `binom.interval`).
     #[test]
     fn delay_abort_and_throughput_are_drawn_independently() {
         let headers = [
