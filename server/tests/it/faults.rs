@@ -1,7 +1,10 @@
 //! Planned faults, on each kind of call, over HTTP/2 and HTTP/1.1.
 
 mod at;
+mod dropped;
 mod fail;
+mod goaway;
+mod hang;
 mod reset;
 
 use std::time::Duration;
@@ -72,6 +75,12 @@ fn applied(server: &Memory) -> Vec<(String, u64)> {
 
 fn ended(server: &Memory, kind: CallKind, outcome: Outcome) -> u64 {
     server.snapshot().calls_ended(kind, outcome)
+}
+
+/// A drain that is under way, in a separate task.
+fn drain(server: &Memory) -> tokio::task::JoinHandle<()> {
+    let worker = server.worker.clone();
+    tokio::spawn(async move { worker.drain().await })
 }
 
 /// Waits for at most an hour, which in paused time passes only when nothing else can happen.

@@ -20,6 +20,8 @@ pub(crate) const GOAWAY: u8 = 7;
 
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
+/// That of PING and SETTINGS.
+const ACK: u8 = 1;
 
 /// A frame.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -176,6 +178,19 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Frames<IO> {
         let mut came = Vec::new();
         while let Some(frame) = self.next().await? {
             came.push(frame);
+        }
+        Ok(came)
+    }
+
+    /// All frames until the server closes, each with its time of arrival. PINGs are answered.
+    pub(crate) async fn to_the_end(&mut self, clock: Paused) -> Result<Vec<(Duration, Frame)>> {
+        let mut came = Vec::new();
+        while let Some(frame) = self.next().await? {
+            if frame.kind == PING && frame.flags & ACK == 0 {
+                // The server may have closed in the meantime.
+                let _ = self.send(PING, ACK, 0, &frame.payload).await;
+            }
+            came.push((clock.elapsed(), frame));
         }
         Ok(came)
     }
