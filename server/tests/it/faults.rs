@@ -6,6 +6,7 @@ mod fail;
 mod goaway;
 mod hang;
 mod reset;
+mod slow;
 
 use std::time::Duration;
 

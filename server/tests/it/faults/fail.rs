@@ -57,7 +57,8 @@ async fn an_error_before_the_wait_comes_at_once_and_has_planned_nothing() -> Res
         assert_eq!((timing.waited, timing.fault), (delay(ms(0)), clause(text)?), "{kind}");
     }
     let failed = server.web1().await?.get("/long_sync").await?;
-    let expected = r#"waited;dur=0.000, fault;desc="fail(100%, UNAVAILABLE, when=before, pushback=never)""#;
+    let expected =
+        r#"waited;dur=0.000, fault;desc="fail(100%, UNAVAILABLE, when=before, pushback=never)""#;
     assert_eq!((failed.status().as_u16(), header(&failed, "server-timing")), (503, Some(expected)));
     assert_eq!(clock.elapsed(), ms(0));
     Ok(())

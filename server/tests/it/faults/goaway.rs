@@ -43,7 +43,10 @@ async fn a_graceful_goaway_answers_its_call_and_all_others_of_its_connection() -
         assert_eq!(ends, [Some(300), Some(10), Some(100)], "{kind}");
         settle().await;
         assert_eq!(ended(&server, kind, Outcome::Dropped), 0, "{kind}");
-        assert_eq!(ended(&server, kind, Outcome::Answered), if kind == CallKind::LongSync { 3 } else { 1 });
+        assert_eq!(
+            ended(&server, kind, Outcome::Answered),
+            if kind == CallKind::LongSync { 3 } else { 1 }
+        );
         assert_eq!(applied(&server), [(clause(text)?, 1)], "{kind}");
     }
     Ok(())
@@ -57,7 +60,10 @@ async fn a_call_whose_connection_goes_away_has_the_fault_in_its_timing() -> Resu
     assert_eq!(answer.timing.unwrap_or_default().fault, clause(text)?);
     let answer = server.web1().await?.get("/long_sync").await?;
     assert_eq!((answer.status().as_u16(), header(&answer, "connection")), (200, Some("close")));
-    assert!(header(&answer, "server-timing").is_some_and(|it| it.ends_with(r#"fault;desc="goaway(100%)""#)));
+    assert!(
+        header(&answer, "server-timing")
+            .is_some_and(|it| it.ends_with(r#"fault;desc="goaway(100%)""#))
+    );
     Ok(())
 }
 

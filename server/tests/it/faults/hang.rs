@@ -1,10 +1,11 @@
 //! Calls that are never answered: how they end all the same.
 
+use anyhow::Context as _;
 use longsync::v1::LongSyncRequest;
 use longsync_server::{CallKind, Outcome};
 use tonic::Code;
 
-use super::{applied, clause, drain, ended, millis, server, within_an_hour};
+use super::{applied, bringing, call, clause, drain, ended, millis, server, within_an_hour};
 use crate::harness::{
     Frames, HEADERS, HOUR, KINDS, Memory, Paused, RST_STREAM, Result, config, frame, framed, ms,
     open, request, settle, timing_of, wait,
@@ -124,7 +125,7 @@ async fn a_drain_does_not_wait_for_calls_that_hang_and_ends_them_with_unavailabl
     let raw = server.raw().await?;
     let mut calls = Vec::new();
     for (kind, rpc) in HANGING {
-        calls.push((kind, super::call(&raw, rpc, &LongSyncRequest::default()).await?));
+        calls.push((kind, call(&raw, rpc, &LongSyncRequest::default()).await?));
     }
     let answer = server.raw().await?.get("/long_sync").await?;
     let (mut web, clock) = (server.web1().await?, Paused::start());
@@ -154,7 +155,7 @@ async fn a_drain_ends_at_once_if_all_calls_hang() -> Result<()> {
     let raw = server.raw().await?;
     let mut calls = Vec::new();
     for _ in 0..100 {
-        calls.push(super::call(&raw, "LongSync", &LongSyncRequest::default()).await?);
+        calls.push(call(&raw, "LongSync", &LongSyncRequest::default()).await?);
     }
     settle().await;
     let clock = Paused::start();
@@ -171,7 +172,7 @@ async fn a_drain_ends_at_once_if_all_calls_hang() -> Result<()> {
 async fn a_drain_waits_until_a_call_hangs_and_not_for_its_end() -> Result<()> {
     let server = server("3s; hang(100%)").await?;
     let raw = server.raw().await?;
-    let call = super::call(&raw, "LongSync", &LongSyncRequest::default()).await?;
+    let call = call(&raw, "LongSync", &LongSyncRequest::default()).await?;
     settle().await;
     let clock = Paused::start();
     drain(&server).await?;
@@ -182,18 +183,26 @@ async fn a_drain_waits_until_a_call_hangs_and_not_for_its_end() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_hangs_as_its_caller_asked_holds_nothing_but_its_slot() -> Result<()> {
-    let server = Memory::start(config()).await;
-    let raw = server.raw().await?;
-    let large = LongSyncRequest {
-        payload: vec![7; 100_000].into(),
-        echo_payload: true,
-        ..super::bringing("hang(100%)")
-    };
-    let mut call = super::call(&raw, "LongSync", &large).await?;
-    settle().await;
-    let metrics = server.web1().await?.get("/metrics").await?;
-    assert!(metrics.body().contains("\nlongsync_buffered_bytes 0\n"), "{}", metrics.body());
-    assert!(within_an_hour(&mut call.response).await.is_none());
+async fn a_call_that_hangs_holds_no_bytes_for_its_answer() -> Result<()> {
+    for rpc in ["LongSync", "LongSyncStream", "LongSyncCollect"] {
+        for (behavior, expected) in
+            [("1h", 100_000), ("hang(100%)", 0), ("hang(100%, when=before)", 0)]
+        {
+            let server = Memory::start(config()).await;
+            let request = LongSyncRequest {
+                payload: vec![7; 100_000].into(),
+                echo_payload: true,
+                ..bringing(behavior)
+            };
+            let _call = call(&server.raw().await?, rpc, &request).await?;
+            settle().await;
+            assert_eq!(server.snapshot().calls_in_flight(), 1, "{behavior}");
+            let metrics = server.web1().await?.get("/metrics").await?;
+            let line =
+                metrics.body().lines().find_map(|it| it.strip_prefix("longsync_buffered_bytes "));
+            let held: u64 = line.context("the metrics have it")?.parse()?;
+            assert_eq!(held, expected, "{behavior} of {rpc}");
+        }
+    }
     Ok(())
 }

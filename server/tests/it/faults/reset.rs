@@ -41,7 +41,8 @@ async fn each_code_is_on_the_wire_and_no_headers_are() -> Result<()> {
             let clock = Paused::start();
             client.write(&request(stream, rpc, &LongSyncRequest::default())).await?;
             let came = client.stream(stream, clock).await?;
-            let seen: Vec<_> = came.iter().map(|(at, frame)| (millis(*at), frame.reset())).collect();
+            let seen: Vec<_> =
+                came.iter().map(|(at, frame)| (millis(*at), frame.reset())).collect();
             assert_eq!(seen, [(20, Some(number))], "{kind}: {name}");
             assert_eq!(ended(&server, kind, Outcome::Reset), 1, "{kind}: {name}");
         }
@@ -114,8 +115,10 @@ async fn a_reset_loses_no_answer_that_came_before_it() -> Result<()> {
             let message = LongSyncRequest { response_bytes: bytes, ..LongSyncRequest::default() };
             exchange.send(framed(&message), false)?;
         }
-        for call in [stream, exchange] {
-            let (data, reason) = within_it(until_reset(call)).await?;
+        // Both are read concurrently: unread answers of one would fill the window of the connection.
+        let both = async { tokio::try_join!(until_reset(stream), until_reset(exchange)) };
+        let (stream, exchange) = within_it(both).await?;
+        for (data, reason) in [stream, exchange] {
             assert_eq!(reason, Some(h2::Reason::CANCEL), "{delay} {bytes}");
             assert_eq!(messages(&data)?, 3, "{delay} {bytes}");
         }
@@ -136,7 +139,7 @@ async fn two_thousand_resets_of_clients_that_still_send_leave_the_connection_who
     let clock = Paused::start();
     // A call that lasts all the time.
     client.call(1, ms(60_000)).await?;
-    let message = framed(&bringing("reset(100%)"));
+    let message = framed(&bringing("reset(100%, when=before)"));
     for stream in (1..=CALLS).map(|index| index * 2 + 1) {
         let begun = [open(stream, "LongSyncCollect", &[]), frame(DATA, 0, stream, &message)];
         client.write(&begun.concat()).await?;
@@ -170,7 +173,7 @@ async fn ordinary_clients_survive_two_thousand_resets_too() -> Result<()> {
     let lasting = raw.unary(&wait(ms(60_000)), &[]).await?;
     for _ in 0..2_000 {
         let mut call = raw.open("LongSyncCollect", &[]).await?;
-        call.send(framed(&bringing("reset(100%, REFUSED_STREAM)")), false)?;
+        call.send(framed(&bringing("reset(100%, REFUSED_STREAM, when=before)")), false)?;
         for _ in 0..3 {
             call.send(framed(&wait(ms(1))), false)?;
         }
@@ -192,8 +195,9 @@ async fn planned_resets_do_not_lift_the_limit_on_those_that_clients_cause() -> R
     let mut caused = 0;
     let mut last = None;
     for stream in (3..5_000).map(|index| index * 2 + 1) {
-        // An increment of zero is a stream error (RFC 9113, section 6.9).
-        let bad = [open(stream, "LongSync", &[]), frame(WINDOW_UPDATE, 0, stream, &[0; 4])];
+        // A window over 2^31 - 1 bytes is an error of the stream (RFC 9113, section 6.9.1).
+        let increment = (u32::MAX >> 1).to_be_bytes();
+        let bad = [open(stream, "LongSync", &[]), frame(WINDOW_UPDATE, 0, stream, &increment)];
         if client.write(&bad.concat()).await.is_err() {
             break;
         }
