@@ -33,6 +33,8 @@ pub(crate) struct ExchangeAnswers {
     call: Arc<Call>,
     requests: Requests<LongSyncExchangeRequest>,
     have_requests_ended: bool,
+    /// Whether more requests have arrived than are ever taken.
+    is_full: bool,
     unanswered: BinaryHeap<Reverse<UnansweredRequest>>,
     /// An answer that waits for room.
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
@@ -124,6 +126,7 @@ impl ExchangeAnswers {
             call,
             requests,
             have_requests_ended: false,
+            is_full: false,
             unanswered: BinaryHeap::new(),
             making: None,
             taken: 0,
@@ -205,6 +208,23 @@ impl ExchangeAnswers {
     /// The fault of the call at its end, because fewer answers went out than it lets go out.
     fn fault_at_end(&self) -> Option<Arc<FaultClause>> {
         self.fault.as_ref().filter(|fault| !fault.is_answered()).map(Arc::clone)
+    }
+
+    /// Looks whether the requests have ended, although none is taken any more, because as many hang as the
+    /// limit allows. The next request would never be taken, so it is let go.
+    fn look_for_end(&mut self, cx: &mut Context<'_>) -> Result<(), Refusal> {
+        if self.is_full {
+            return Ok(());
+        }
+        match self.requests.poll_next(cx)? {
+            Poll::Ready(None) => self.have_requests_ended = true,
+            Poll::Ready(Some(request)) => {
+                self.call.release(request.arrived.held);
+                self.is_full = true;
+            }
+            Poll::Pending => {}
+        }
+        Ok(())
     }
 
     /// Takes a request from the stream. One that cannot be served is answered at once, and so is one whose
@@ -350,7 +370,15 @@ impl Stream for ExchangeAnswers {
                 break;
             }
             if this.unanswered.len() + this.hung >= limit {
-                this.requests.settle();
+                if this.hung >= limit
+                    && this.unanswered.is_empty()
+                    && let Err(why) = this.look_for_end(cx)
+                {
+                    return Poll::Ready(Some(Err(why.into())));
+                }
+                if !this.have_requests_ended {
+                    this.requests.settle();
+                }
                 break;
             }
             match this.requests.poll_next(cx) {
