@@ -1,8 +1,12 @@
 //! Planned faults, on each kind of call, over HTTP/2 and HTTP/1.1.
 
 mod at;
+mod collect;
+mod counts;
 mod dropped;
+mod exchange;
 mod fail;
+mod fail_first;
 mod goaway;
 mod hang;
 mod reset;

@@ -19,7 +19,7 @@ async fn a_dropped_connection_ends_without_a_word() -> Result<()> {
             let clock = Paused::start();
             client.call(1, HOUR).await?;
             client.write(&request(3, rpc, &LongSyncRequest::default())).await?;
-            let came = client.to_the_end(clock).await?;
+            let came = client.until_closed(clock).await?;
             let streams = came.iter().filter(|(_, frame)| frame.stream > 0 || frame.kind == GOAWAY);
             assert_eq!(streams.count(), 0, "{text}: {kind}: {came:?}");
             assert_eq!(millis(clock.elapsed()), 10, "{text}: {kind}");
@@ -61,7 +61,7 @@ async fn answers_before_a_drop_go_out() -> Result<()> {
             ..LongSyncStreamRequest::default()
         };
         client.write(&request(1, "LongSyncStream", &stream)).await?;
-        let came = client.to_the_end(Paused::start()).await?;
+        let came = client.until_closed(Paused::start()).await?;
         let data = came.iter().filter(|(_, frame)| frame.kind == DATA);
         let bytes: usize = data.map(|(_, frame)| frame.payload.len()).sum();
         assert!((40_000..41_000).contains(&bytes), "{delay}: {bytes}");

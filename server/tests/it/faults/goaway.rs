@@ -37,7 +37,7 @@ async fn a_graceful_goaway_answers_its_call_and_all_others_of_its_connection() -
         client.call(1, ms(300)).await?;
         client.write(&request(3, rpc, &LongSyncRequest::default())).await?;
         client.call(5, ms(100)).await?;
-        let came = client.to_the_end(clock).await?;
+        let came = client.until_closed(clock).await?;
         assert_eq!(goaways(&came), [(HIGHEST_STREAM, NO_ERROR), (5, NO_ERROR)], "{kind}");
         let ends = [1, 3, 5].map(|stream| end_of(&came, stream));
         assert_eq!(ends, [Some(300), Some(10), Some(100)], "{kind}");
@@ -104,7 +104,7 @@ async fn a_goaway_with_a_code_names_the_stream_below_its_call_and_drops_the_rest
         settle().await;
         client.write(&request(13, rpc, &LongSyncRequest::default())).await?;
         client.call(15, HOUR).await?;
-        let came = client.to_the_end(clock).await?;
+        let came = client.until_closed(clock).await?;
         assert_eq!(goaways(&came), [(11, ENHANCE_YOUR_CALM)], "{kind}");
         let last = came.last().expect("it has read something");
         assert_eq!((last.1.kind, millis(last.0)), (GOAWAY, 12), "{kind}");
@@ -127,7 +127,7 @@ async fn each_code_of_a_goaway_is_on_the_wire_and_the_first_call_has_none_below_
         let server = server(&format!("0s; goaway(100%, {code})")).await?;
         let mut client = Frames::over(server.open().0).await?;
         client.write(&request(1, "LongSync", &LongSyncRequest::default())).await?;
-        let came = client.to_the_end(Paused::start()).await?;
+        let came = client.until_closed(Paused::start()).await?;
         assert_eq!(goaways(&came), [(0, code)]);
     }
     Ok(())
@@ -144,7 +144,7 @@ async fn answers_before_a_goaway_with_a_code_go_out() -> Result<()> {
             ..LongSyncStreamRequest::default()
         };
         client.write(&request(1, "LongSyncStream", &stream)).await?;
-        let came = client.to_the_end(Paused::start()).await?;
+        let came = client.until_closed(Paused::start()).await?;
         let data = came.iter().filter(|(_, frame)| frame.kind == DATA);
         let bytes: usize = data.map(|(_, frame)| frame.payload.len()).sum();
         assert!((40_000..41_000).contains(&bytes), "{delay}: {bytes}");

@@ -188,7 +188,8 @@ async fn pieces(mut io: DuplexStream, target: &str) -> Result<Vec<(u128, String)
         match io.read(&mut bytes).await? {
             0 => return Ok(pieces),
             read => {
-                pieces.push((millis(clock.elapsed()), bytes[..read].escape_ascii().to_string()))
+                let piece = bytes[..read].escape_ascii().to_string();
+                pieces.push((millis(clock.elapsed()), piece));
             }
         }
     }
@@ -251,7 +252,8 @@ async fn late_trailers_are_late_after_the_last_byte_that_the_client_allowed() ->
         client.send(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 10]).await?;
         client.write(&request(1, rpc, &of_bytes(1_000))).await?;
         let mut before = Vec::new();
-        while let Ok(frame) = tokio::time::timeout(ms(5_000) - clock.elapsed(), client.next()).await
+        while let Ok(frame) =
+            tokio::time::timeout(ms(5_000).saturating_sub(clock.elapsed()), client.next()).await
         {
             before
                 .extend(frame?.filter(|frame| frame.kind == DATA).map(|frame| frame.payload.len()));

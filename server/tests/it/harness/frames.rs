@@ -183,7 +183,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Frames<IO> {
     }
 
     /// All frames until the server closes, each with its time of arrival. PINGs are answered.
-    pub(crate) async fn to_the_end(&mut self, clock: Paused) -> Result<Vec<(Duration, Frame)>> {
+    pub(crate) async fn until_closed(&mut self, clock: Paused) -> Result<Vec<(Duration, Frame)>> {
         let mut came = Vec::new();
         while let Some(frame) = self.next().await? {
             if frame.kind == PING && frame.flags & ACK == 0 {
