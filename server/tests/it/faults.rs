@@ -9,6 +9,7 @@ mod fail;
 mod fail_first;
 mod goaway;
 mod hang;
+mod mixed;
 mod reset;
 mod slow;
 

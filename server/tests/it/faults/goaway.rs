@@ -67,6 +67,17 @@ async fn a_call_whose_connection_goes_away_has_the_fault_in_its_timing() -> Resu
     Ok(())
 }
 
+#[tokio::test(start_paused = true)]
+async fn over_http_2_a_graceful_goaway_is_only_in_frames() -> Result<()> {
+    let server = server("10ms; goaway(100%)").await?;
+    let mut web = server.web2().await?;
+    let answer = web.get("/long_sync").await?;
+    assert_eq!((answer.status().as_u16(), header(&answer, "connection")), (200, None));
+    settle().await;
+    assert!(web.get("/long_sync").await.is_err(), "the connection has gone away");
+    Ok(())
+}
+
 /// As a client of HTTP/1.1 without a keep-alive of its own sees it.
 #[tokio::test(start_paused = true)]
 async fn over_http_1_a_graceful_goaway_closes_after_the_answer() -> Result<()> {
@@ -117,6 +128,58 @@ async fn a_goaway_with_a_code_names_the_stream_below_its_call_and_drops_the_rest
         assert_eq!(server.snapshot().calls_in_flight(), 0);
         // Only one call has had the fault.
         assert_eq!(applied(&server), [(clause(text)?, 1)], "{kind}");
+    }
+    Ok(())
+}
+
+/// Streams whose requests HTTP/2 itself refuses, or whose clients leave before they are routed, have numbers
+/// too, and so do requests that are not calls.
+#[tokio::test(start_paused = true)]
+async fn the_last_stream_is_right_whatever_streams_came_before() -> Result<()> {
+    const RST_STREAM: u8 = 3;
+    const CONTINUATION: u8 = 9;
+    let server = server("0s; goaway(100%, CANCEL)").await?;
+    let get = |stream: u32, path: &str| {
+        let length = u8::try_from(path.len()).expect("a path is short");
+        // :method GET, :scheme http, :path, and :authority
+        let block = [&[0x82, 0x86, 0x04, length][..], path.as_bytes(), &[0x01, 1, b'a']].concat();
+        frame(HEADERS, END_STREAM | END_HEADERS, stream, &block)
+    };
+    let many = [&[0, 1, b'x', 100][..], &[b'y'; 100]].concat().repeat(150);
+    let too_long = |stream: u32| {
+        let first = [&[0x83, 0x86, 0x04, 1, b'/', 0x01, 1, b'a'][..], &many].concat();
+        [
+            frame(HEADERS, END_STREAM, stream, &first),
+            frame(CONTINUATION, END_HEADERS, stream, &many),
+        ]
+        .concat()
+    };
+    let before = [
+        get(1, "/livez"),
+        // Without a path, and therefore malformed.
+        frame(HEADERS, END_STREAM | END_HEADERS, 3, &[0x82, 0x86]),
+        too_long(5),
+        open(7, "LongSync", &[]),
+        frame(RST_STREAM, 0, 7, &8_u32.to_be_bytes()),
+        crate::harness::unary(9, &wait(HOUR)),
+        with_trailers(21),
+        open(23, "NoSuchMethod", &[]),
+    ];
+    let call = request(31, "LongSync", &LongSyncRequest::default());
+    let after = crate::harness::unary(33, &wait(HOUR));
+    for at_once in [true, false] {
+        let mut client = Frames::over(server.open().0).await?;
+        let all = before.iter().chain([&call, &after]);
+        if at_once {
+            client.write(&all.flatten().copied().collect::<Vec<_>>()).await?;
+        } else {
+            for frames in all {
+                client.write(frames).await?;
+                settle().await;
+            }
+        }
+        let came = client.until_closed(Paused::start()).await?;
+        assert_eq!(goaways(&came), [(29, 8)], "{at_once}: {came:?}");
     }
     Ok(())
 }

@@ -126,6 +126,59 @@ async fn a_reset_loses_no_answer_that_came_before_it() -> Result<()> {
     Ok(())
 }
 
+/// Neither does it overtake what the client's window holds up; nor do other ends that leave no answer.
+#[tokio::test(start_paused = true)]
+async fn an_end_without_an_answer_waits_for_answers_that_the_client_holds_up() -> Result<()> {
+    for (text, end) in [
+        ("0s; reset(100%, CANCEL, at=1)", Some(RST_STREAM)),
+        ("0s; goaway(100%, CANCEL, at=1)", Some(GOAWAY)),
+        ("0s; drop(100%, at=1)", None),
+    ] {
+        let server = server(text).await?;
+        let mut client = Frames::over(server.open().0).await?;
+        let clock = Paused::start();
+        // SETTINGS: streams have a window of 10 bytes.
+        client.send(4, 0, 0, &[0, 4, 0, 0, 0, 10]).await?;
+        let asked = LongSyncStreamRequest { count: Some(3), ..LongSyncStreamRequest::default() };
+        client.write(&request(1, "LongSyncStream", &asked)).await?;
+        clock.until(ms(5_000)).await;
+        assert!(applied(&server).len() <= 1 && server.snapshot().calls_in_flight() == 1, "{text}");
+        client.send(WINDOW_UPDATE, 0, 1, &1_000_u32.to_be_bytes()).await?;
+        let mut data = BytesMut::new();
+        let mut last = None;
+        while let Ok(Some(frame)) = client.next().await {
+            match frame.kind {
+                DATA => data.extend_from_slice(&frame.payload),
+                kind @ (RST_STREAM | GOAWAY) => last = Some(kind),
+                _ => {}
+            }
+            if last == Some(RST_STREAM) {
+                break;
+            }
+        }
+        assert_eq!((messages(&data)?, last), (1, end), "{text}");
+        assert_eq!(clock.elapsed(), ms(5_000), "{text}");
+        assert_eq!(applied(&server), [(clause(text)?, 1)], "{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_reaches_a_call_whose_reset_waits_for_its_client() -> Result<()> {
+    let server = server("0s; reset(100%, INTERNAL_ERROR, at=1)").await?;
+    let mut client = Frames::over(server.open().0).await?;
+    let clock = Paused::start();
+    client.send(4, 0, 0, &[0, 4, 0, 0, 0, 10]).await?;
+    client.write(&open(1, "LongSyncStream", &[("grpc-timeout", "1S")])).await?;
+    client.send(DATA, 1, 1, &framed(&LongSyncStreamRequest::default())).await?;
+    let came = client.stream(1, clock).await?;
+    let last = came.last().map(|(at, frame)| (frame.reset(), millis(*at)));
+    assert_eq!(last, Some((Some(8), 1_000)), "{came:?}");
+    settle().await;
+    assert_eq!(ended(&server, CallKind::LongSyncStream, Outcome::DeadlineExceeded), 1);
+    Ok(())
+}
+
 /// Fails instead of waiting forever.
 async fn within_it<T>(coming: impl Future<Output = Result<T>>) -> Result<T> {
     super::within_an_hour(coming).await.unwrap_or_else(|| Err(anyhow::anyhow!("nothing came")))

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use longsync::v1::{LongSyncRequest, LongSyncStreamRequest};
-use longsync_server::{CallKind, Outcome};
+use longsync_server::{CallKind, Options, Outcome};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 
-use super::{applied, bringing, clause, ended, millis, server};
+use super::{applied, behaving, bringing, clause, drain, ended, millis, server};
 use crate::harness::{
-    DATA, Frame, Frames, HEADERS, KINDS, Memory, Paused, RST_STREAM, Result, config, frame, framed,
-    ms, open, request, settle,
+    DATA, Frame, Frames, HEADERS, KINDS, Memory, Paused, RST_STREAM, Result, checked, config,
+    frame, framed, ms, open, request, settle,
 };
 
 type TimedFrames = Vec<(Duration, Frame)>;
@@ -275,6 +275,39 @@ async fn a_deadline_before_late_trailers_ends_the_call() -> Result<()> {
     let call = raw.unary(&LongSyncRequest::default(), &[("grpc-timeout", "1S")]).await?;
     let status = call.ended().await?.status;
     assert_eq!((status.code(), millis(clock.elapsed())), (tonic::Code::DeadlineExceeded, 1_000));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_of_a_drain_the_rest_of_slow_and_late_answers_goes_out() -> Result<()> {
+    for text in ["0s; late_trailers(100%, 1h)", "0s; slow(100%, 1B/s)"] {
+        let drain_for = ms(1_000);
+        let server = Memory::start(checked(Options { drain: drain_for, ..behaving(text)? })).await;
+        let raw = server.raw().await?;
+        let call = super::call(&raw, "LongSync", &of_bytes(0)).await?;
+        let web = tokio::spawn(pieces(server.open().0, "/long_sync"));
+        settle().await;
+        let clock = Paused::start();
+        drain(&server).await?;
+        assert_eq!(clock.elapsed(), drain_for, "{text}");
+        let whole = call.ended().await?;
+        assert_eq!(whole.status.code(), tonic::Code::Ok, "{text}: {:?}", whole.status);
+        let all: String = web.await??.into_iter().map(|(_, piece)| piece).collect();
+        let end = if text.contains("late") { "0\\r\\n\\r\\n" } else { "\\r\\n\\r\\nDone!" };
+        assert!(all.ends_with(end), "{text}: {all}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_before_late_trailers_has_cancelled() -> Result<()> {
+    let server = server("10ms; late_trailers(100%, 2s)").await?;
+    let mut client = Frames::over(server.open().0).await?;
+    client.write(&request(1, "LongSync", &of_bytes(0))).await?;
+    client.until(DATA).await?;
+    client.send(RST_STREAM, 0, 1, &8_u32.to_be_bytes()).await?;
+    settle().await;
+    assert_eq!(ended(&server, CallKind::LongSync, Outcome::Cancelled), 1);
     Ok(())
 }
 
