@@ -177,9 +177,13 @@ impl Call {
 
     /// Accounts for the memory that the behaviors in its headers take for as long as the call lasts.
     fn hold_header(&self) -> Result<(), Refusal> {
-        let Some(asked) = self.asked.as_deref() else { return Ok(()) };
+        self.hold(self.header_bytes())
+    }
+
+    fn header_bytes(&self) -> u64 {
+        let Some(asked) = self.asked.as_deref() else { return 0 };
         let behaviors = [&asked.behavior, &asked.rpc_behavior].into_iter().flatten().flatten();
-        self.hold(behaviors.map(|behavior| text_bytes(behavior.text())).sum())
+        behaviors.map(|behavior| text_bytes(behavior.text())).sum()
     }
 
     /// Private, so that a call does not give access to everything.

@@ -91,6 +91,7 @@ impl Call {
                 if !self.is_hung.swap(true, Ordering::Relaxed) {
                     // A drain does not wait for it.
                     self.worker().call_ended();
+                    self.release_answer();
                 }
                 Poll::Pending
             }

@@ -137,11 +137,11 @@ async fn streams_that_the_server_is_made_to_reset_end_the_connection() -> Result
     let block = call_headers(&[]);
     let code = attack((0..5_000).flat_map(|index| {
         let open = frame(HEADERS, END_HEADERS, stream(index), &block);
-        // An increment of zero is a stream error (RFC 9113, section 6.9).
-        [open, frame(WINDOW_UPDATE, 0, stream(index), &[0; 4])]
+        // A window over 2^31 - 1 bytes is an error of the stream (RFC 9113, section 6.9.1).
+        [open, frame(WINDOW_UPDATE, 0, stream(index), &(u32::MAX >> 1).to_be_bytes())]
     }))
     .await?;
-    assert!(code.is_some());
+    assert_eq!(code, Some(ENHANCE_YOUR_CALM));
     Ok(())
 }
 
