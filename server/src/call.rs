@@ -313,8 +313,8 @@ impl Call {
 
     /// The name of this host, if the answer must carry it.
     pub(crate) fn host_to_name(&self) -> Option<HeaderValue> {
-        let names_host = self.asked.as_deref().is_some_and(|asked| asked.names_host);
-        HeaderValue::from_str(&self.worker().shared().host).ok().filter(|_| names_host)
+        self.asked.as_deref().filter(|asked| asked.names_host)?;
+        HeaderValue::from_str(&self.worker().shared().host).ok()
     }
 
     /// The timing of an answer, and of the fault that goes along with it.
