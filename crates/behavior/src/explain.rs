@@ -129,16 +129,8 @@ impl fmt::Display for Explanation<'_> {
         if !behavior.faults().is_empty() {
             writeln!(f)?;
         }
-        for (share, clause) in behavior.faults().shares() {
-            match clause.fault() {
-                Fault::FailFirst { attempts: 1, .. } => {
-                    writeln!(f, "  {clause}: the first attempt of each call")?;
-                }
-                Fault::FailFirst { attempts, .. } => {
-                    writeln!(f, "  {clause}: the first {attempts} attempts of each call")?;
-                }
-                _ => writeln!(f, "  {clause}: {share} % of the calls")?,
-            }
+        for line in fault_lines(behavior) {
+            writeln!(f, "  {line}")?;
         }
         if let Some(stall) = behavior.stall() {
             writeln!(
@@ -148,6 +140,17 @@ impl fmt::Display for Explanation<'_> {
         }
         Ok(())
     }
+}
+
+/// What each fault of a behavior hits: `hang(rest): 80 % of the calls`.
+pub fn fault_lines(behavior: &Behavior) -> impl Iterator<Item = String> {
+    behavior.faults().shares().map(|(share, clause)| match clause.fault() {
+        Fault::FailFirst { attempts: 1, .. } => format!("{clause}: the first attempt of each call"),
+        Fault::FailFirst { attempts, .. } => {
+            format!("{clause}: the first {attempts} attempts of each call")
+        }
+        _ => format!("{clause}: {share} % of the calls"),
+    })
 }
 
 /// Prints a share from 0 to 1 in percent, with two digits that distinguish it from nothing and from all:
