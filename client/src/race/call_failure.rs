@@ -6,8 +6,9 @@ use tonic::{Code, Status};
 
 use crate::http1::HttpError;
 use crate::race::outcome::CallEnd;
+use crate::race::reported_wait::ReportedWait;
 use longsync_connect::ConnectError;
-use longsync_connect::status::code_name;
+use longsync_connect::status::{code_name, timing};
 
 /// The most characters kept of a status message: there may be a million of them.
 const MOST_CHARACTERS: usize = 500;
@@ -25,24 +26,41 @@ pub(super) struct CallFailure {
     /// The status: the name of a gRPC code, or the number of an HTTP one.
     pub(super) status: String,
     pub(super) message: String,
+    /// What the server reported of the call.
+    pub(super) reported: ReportedWait,
 }
 
 impl CallFailure {
+    /// A failure of which the server reported nothing.
+    fn unreported(code: Code, message: String) -> Self {
+        Self {
+            status: code_name(code).to_owned(),
+            message,
+            reported: ReportedWait::default(),
+        }
+    }
+
     /// The end of a call that failed at `done`.
     pub(super) fn at(self, done: Duration) -> CallEnd {
-        CallEnd::Failed { done, status: self.status, message: self.message }
+        let Self { status, message, reported } = self;
+        let reported = (!reported.is_empty()).then(|| Box::new(reported));
+        CallEnd::Failed { done, status, message, reported }
     }
 }
 
 impl From<Status> for CallFailure {
     fn from(status: Status) -> Self {
-        Self { status: code_name(status.code()).to_owned(), message: kept(status.message()) }
+        Self {
+            status: code_name(status.code()).to_owned(),
+            message: kept(status.message()),
+            reported: ReportedWait::from(timing(&status).as_ref()),
+        }
     }
 }
 
 impl From<ConnectError> for CallFailure {
     fn from(error: ConnectError) -> Self {
-        Self { status: code_name(Code::Unavailable).to_owned(), message: error.to_string() }
+        Self::unreported(Code::Unavailable, error.to_string())
     }
 }
 
@@ -52,6 +70,6 @@ impl From<HttpError> for CallFailure {
             HttpError::TooLong { .. } => Code::ResourceExhausted,
             HttpError::Connect(_) | HttpError::Http(_) | HttpError::CutShort => Code::Unavailable,
         };
-        Self { status: code_name(code).to_owned(), message: error.to_string() }
+        Self::unreported(code, error.to_string())
     }
 }
