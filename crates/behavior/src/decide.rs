@@ -21,6 +21,9 @@ pub struct BehaviorRequest<'a> {
     pub behavior: &'a str,
     /// The behavior in a header, which counts if neither of the others is given.
     pub header: Option<Result<&'a Behavior, &'a str>>,
+    /// The behavior that gRPC's header [`rpc_behavior`](crate::rpc_behavior) asks for, which counts if none
+    /// of the others is given.
+    pub rpc_behavior: Option<Result<&'a Behavior, &'a str>>,
 }
 
 /// The server's side of the decision.
@@ -64,6 +67,8 @@ pub enum BehaviorSource {
     Behavior,
     /// In the call's header.
     Header,
+    /// In gRPC's header.
+    RpcBehavior,
     /// As the server's behavior.
     Server,
 }
@@ -160,13 +165,18 @@ fn choose(
     request: &BehaviorRequest<'_>,
     server: &ServerPolicy<'_>,
 ) -> Result<AppliedBehavior, (BehaviorSource, String)> {
-    match (&request.delay, request.behavior, &request.header) {
+    let header = match (&request.header, &request.rpc_behavior) {
+        (Some(header), _) => Some((BehaviorSource::Header, header)),
+        (None, Some(header)) => Some((BehaviorSource::RpcBehavior, header)),
+        (None, None) => None,
+    };
+    match (&request.delay, request.behavior, header) {
         (None, "", None) => Ok(AppliedBehavior::Shared(server.behavior.clone())),
-        (delay, behavior, _) if server.is_fixed => {
-            let place = match (delay, behavior) {
-                (Some(_), _) => BehaviorSource::Delay,
-                (None, "") => BehaviorSource::Header,
-                (None, _) => BehaviorSource::Behavior,
+        (delay, behavior, header) if server.is_fixed => {
+            let place = match (delay, behavior, header) {
+                (Some(_), ..) => BehaviorSource::Delay,
+                (None, "", Some((place, _))) => place,
+                (None, ..) => BehaviorSource::Behavior,
             };
             Err((place, FIXED.to_owned()))
         }
@@ -177,8 +187,8 @@ fn choose(
         }
         (Some(Ok(delay)), ..) => allowed(*delay, server.max_delay).map(AppliedBehavior::Delay),
         (Some(Err(why)), ..) => Err((BehaviorSource::Delay, why.clone())),
-        (None, "", Some(Ok(header))) => Ok(AppliedBehavior::Shared(Behavior::clone(header))),
-        (None, "", Some(Err(why))) => Err((BehaviorSource::Header, (*why).to_owned())),
+        (None, "", Some((_, Ok(header)))) => Ok(AppliedBehavior::Shared(Behavior::clone(header))),
+        (None, "", Some((place, Err(why)))) => Err((place, (*why).to_owned())),
         (None, behavior, _) => match (server.read)(behavior) {
             Ok(behavior) => Ok(AppliedBehavior::Behavior(behavior)),
             Err(why) => Err((BehaviorSource::Behavior, why)),
@@ -257,14 +267,14 @@ mod tests {
     fn the_error_names_the_part_that_is_wrong() {
         let place = |request: &BehaviorRequest<'_>| of(request).unwrap_err().place;
         let wrong = || Some(Err("wrong".to_owned()));
-        let given = BehaviorRequest { delay: wrong(), behavior: "", header: Some(Err("wrong")) };
+        let header = Some(Err("wrong"));
+        let given = BehaviorRequest { delay: wrong(), behavior: "", header, rpc_behavior: header };
         assert_eq!(place(&given), BehaviorSource::Delay);
         assert_eq!(
             place(&BehaviorRequest { delay: None, ..given.clone() }),
             BehaviorSource::Header
         );
-        let both =
-            BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", header: None };
+        let both = BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", ..given };
         assert_eq!(place(&both), BehaviorSource::Delay);
         assert_eq!(
             place(&BehaviorRequest { behavior: "2h", ..BehaviorRequest::default() }),
@@ -294,7 +304,7 @@ mod tests {
             BehaviorSource::Header
         );
         assert_eq!(
-            place(&BehaviorRequest { behavior: "1s", header, delay: None }),
+            place(&BehaviorRequest { behavior: "1s", header, ..BehaviorRequest::default() }),
             BehaviorSource::Behavior
         );
         let delay = Some(Ok(Duration::ZERO));

@@ -30,6 +30,14 @@ impl Call {
         Ok(())
     }
 
+    /// Called before the wait for an answer whose place this fault takes: a call that will hang does not end
+    /// at its deadline either.
+    pub(crate) fn expect_fault(&self, clause: Option<&FaultClause>) {
+        if clause.is_some_and(|clause| *clause.fault() == Fault::Hang) {
+            self.has_no_deadline.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// The ending by a fault that takes the place of an answer, before any wait for that answer.
     pub(crate) fn ending_by(&self, clause: &Arc<FaultClause>) -> Ending {
         self.count_fault(clause);
@@ -58,6 +66,7 @@ impl Call {
                 Poll::Ready(ResetByPlan(h2::Error::from(h2::Reason::from(code.number()))))
             }
             Fault::Hang => {
+                self.expect_fault(Some(clause));
                 if !self.is_hung.swap(true, Ordering::Relaxed) {
                     // A drain does not wait for it.
                     self.worker().call_ended();
@@ -79,20 +88,22 @@ impl Call {
         Some(end)
     }
 
-    /// Whether the behavior of its header, or else that of its server, can end an exchange before its first
+    /// Whether the behavior of its headers, or else that of its server, can end an exchange before its first
     /// answer. The first message may bring another behavior, but its client may wait for headers before it
     /// sends that.
     pub(crate) fn may_end_without_headers(&self) -> bool {
-        let behavior = match self.behavior_header.as_deref() {
+        let asked = self.asked.as_deref();
+        if asked.is_some_and(|asked| asked.envoy.are_any()) {
+            return true;
+        }
+        let header =
+            asked.and_then(|asked| asked.behavior.as_ref().or(asked.rpc_behavior.as_ref()));
+        let behavior = match header {
             Some(Ok(behavior)) => behavior,
             Some(Err(_)) => return false,
             None => self.worker().default_behavior(),
         };
         behavior.faults().clauses().any(|fault| fault.is_of_call() && !fault.is_answered())
-    }
-
-    pub(super) fn is_hung(&self) -> bool {
-        self.is_hung.load(Ordering::Relaxed)
     }
 
     /// Called when the call's answer begins: a fault may say how the answer is sent, or that the client must

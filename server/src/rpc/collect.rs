@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
 use longsync_behavior::{AppliedBehavior, FaultClause, FaultMoment};
@@ -43,6 +43,9 @@ async fn collect(
         drop(received);
         let (waited, after) = wait_and_read_ahead(&call, wait, &mut requests).await;
         collected.spent = call.add_spent(wait, waited);
+        if let Some(abort) = collected.abort() {
+            return Err(call.ending_by(abort));
+        }
         next = after?;
     }
     collected.plan_without_requests(&call)?;
@@ -92,8 +95,10 @@ impl CollectTotals {
             .map_err(|why| why.of_message(request.id))?;
         if is_first {
             self.fault.clone_from(&plan.fault);
+            call.expect_fault(plan.fault.as_deref());
         }
         self.received_at.get_or_insert(at);
+        let queued = if is_first { call.queued_at(arrived.at, &plan) } else { Duration::ZERO };
         call.keep(plan.held_bytes(), arrived.held)?;
         let mut wait = Wait::new(arrived.at, plan.delay());
         if plan.payload != AnswerPayload::Empty {
@@ -105,10 +110,15 @@ impl CollectTotals {
         }
         match self.due_before {
             Some(due) => wait.start = wait.start.max(due),
-            None => wait = wait.after_standing(call.queued_at(wait.start)),
+            None => wait = wait.after_standing(queued),
         }
         self.due_before = Some(wait.due());
         Ok(wait)
+    }
+
+    /// The error of Envoy's headers, which comes before any further request.
+    fn abort(&self) -> Option<&Arc<FaultClause>> {
+        self.fault.as_ref().filter(|fault| fault.is_of_envoy() && !fault.is_answered())
     }
 
     /// The fault of the call, if it takes the place of the answer at this moment.

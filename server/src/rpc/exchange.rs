@@ -225,7 +225,7 @@ impl ExchangeAnswers {
             self.fault_before(request.id, fault, &plan);
             return;
         }
-        let wait = Wait::new(now, plan.delay()).after_standing(self.call.queued_at(now));
+        let wait = Wait::new(now, plan.delay()).after_standing(self.call.queued_at(now, &plan));
         let (due, id) = (wait.due(), request.id);
         self.unanswered.push(Reverse(UnansweredRequest {
             due,

@@ -70,7 +70,8 @@ impl StreamAnswers {
         let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
         let count = plan::count(message.count, call.limits())?;
         call.keep(plan.held_bytes(), arrived.held)?;
-        let wait = Wait::new(arrived.at, plan.delay()).after_standing(call.queued_at(arrived.at));
+        let wait =
+            Wait::new(arrived.at, plan.delay()).after_standing(call.queued_at(arrived.at, &plan));
         Ok(Self {
             call: Arc::clone(call),
             plan,
@@ -147,6 +148,7 @@ impl Stream for StreamAnswers {
                     if this.index == this.count {
                         return Poll::Ready(None);
                     }
+                    this.call.expect_fault(this.fault_now(FaultMoment::After).as_deref());
                     this.plan_wait();
                     this.phase = Phase::Waiting;
                 }

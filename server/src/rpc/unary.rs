@@ -128,9 +128,11 @@ fn begin_wait(
     if let Some(fault) = plan.fault_at(FaultMoment::Before) {
         return Err(call.ending_by(fault));
     }
+    call.expect_fault(plan.fault.as_deref());
     call.keep(plan.held_bytes(), arrived.held)?;
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Wait::new(arrived.at, plan.delay()).after_standing(call.queued_at(arrived.at));
+    let wait =
+        Wait::new(arrived.at, plan.delay()).after_standing(call.queued_at(arrived.at, &plan));
     let wait = Step::Under(wait);
     Ok(Waiting { rest, wait, plan, received_at })
 }

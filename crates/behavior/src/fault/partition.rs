@@ -143,7 +143,7 @@ mod tests {
         hits
     }
 
-    /// The bounds are the binomial 99.9 % intervals of 100,000 calls (SciPy 1.17.1, `binom.interval`).
+    /// The bounds are the binomial 99.9 % intervals of 100,000 calls (`SciPy` 1.17.1, `binom.interval`).
     #[test]
     fn what_is_written_is_what_comes_out() {
         let text =
