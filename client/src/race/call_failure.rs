@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use longsync_behavior::FaultClause;
+use longsync_text::duration::text;
 use tonic::{Code, Status};
 
 use crate::http1::HttpError;
@@ -33,11 +35,28 @@ pub(super) struct CallFailure {
 impl CallFailure {
     /// A failure of which the server reported nothing.
     fn unreported(code: Code, message: String) -> Self {
-        Self {
-            status: code_name(code).to_owned(),
-            message,
-            reported: ReportedWait::default(),
+        Self { status: code_name(code).to_owned(), message, reported: ReportedWait::default() }
+    }
+
+    /// A failure by the client's own deadline, in the words of the server for the same.
+    pub(super) fn deadline(after: Duration) -> Self {
+        Self::unreported(
+            Code::DeadlineExceeded,
+            format!("the deadline of {} has passed", text(after)),
+        )
+    }
+
+    /// A message of a stream which ended without its answer, but well.
+    pub(super) fn unanswered() -> Self {
+        Self::unreported(Code::Unknown, "the stream ended without its answer".to_owned())
+    }
+
+    /// The same failure; this fault explains it if the server reported no other.
+    pub(super) fn explained_by(mut self, fault: Option<&FaultClause>) -> Self {
+        if let Some(fault) = fault {
+            self.reported.fault.get_or_insert_with(|| fault.to_string().into());
         }
+        self
     }
 
     /// The end of a call that failed at `done`.

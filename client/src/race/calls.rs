@@ -5,18 +5,23 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use ::http::{HeaderMap, Request};
 use longsync::duration::to_proto;
 use longsync::v1::{
     LongSyncExchangeRequest, LongSyncExchangeResponse, LongSyncRequest, LongSyncResponse,
 };
+use longsync_behavior::{Fault, FaultClause};
 use longsync_timer::Timer;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use crate::race::call_failure::{CallFailure, kept};
 use crate::race::delays::{CallRequest, RaceDelays};
+use crate::race::faults::{RaceFaults, is_silent};
 use crate::race::http;
 use crate::race::outcome::{CallEnd, RaceCall};
+use crate::race::plan::BehaviorPlace;
 use crate::race::progress::WayProgress;
 use crate::race::reported_wait::ReportedWait;
 use longsync_connect::ConnectionPool;
@@ -24,7 +29,7 @@ use longsync_connect::Stamps;
 use longsync_connect::StreamPermit;
 use longsync_connect::Target;
 use longsync_connect::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES};
-use longsync_connect::rpc::{self, RetryLog, Rpc};
+use longsync_connect::rpc::{self, Answers, Outgoing, RetryLog, Rpc};
 use longsync_connect::status::failure_name;
 
 /// How calls reach the server.
@@ -72,11 +77,15 @@ pub(super) struct ExchangeResult {
 pub(super) struct WayContext {
     pub(super) caller: Caller,
     pub(super) delays: RaceDelays,
+    pub(super) place: BehaviorPlace,
+    pub(super) headers: Arc<HeaderMap>,
     pub(super) timer: Timer,
     pub(super) start: Instant,
     pub(super) interrupt: CancellationToken,
     /// How long after it was sent a call is cancelled, if the way can cancel calls.
     pub(super) cancel_after: Option<Duration>,
+    /// How long after it was sent a call fails.
+    pub(super) deadline: Option<Duration>,
     /// The maximum size of an answer in bytes.
     pub(super) most_answer_bytes: usize,
     pub(super) retried: RetryLog,
@@ -92,9 +101,18 @@ impl WayContext {
         instant.saturating_duration_since(self.start)
     }
 
+    /// The request of the call with this index.
+    fn asked(&self, index: usize) -> CallRequest {
+        let mut asked = self.delays.asked(index);
+        if self.place != BehaviorPlace::Message {
+            asked.behavior.clear();
+        }
+        asked
+    }
+
     /// Makes the call with this index.
     pub(super) async fn one(&self, index: usize) -> RaceCall {
-        let asked = self.delays.asked(index);
+        let (asked, fault) = (self.asked(index), self.delays.fault(index));
         match &self.caller {
             Caller::Grpc(connections) => {
                 let permit = tokio::select! {
@@ -103,18 +121,19 @@ impl WayContext {
                 };
                 let permit = match permit {
                     Ok(permit) => permit,
-                    Err(error) => return self.row_of(&Stamps::default(), Err(error.into())),
+                    Err(error) => return self.row_of(&Stamps::default(), Err(error.into()), None),
                 };
                 let stamps = Stamps::default();
-                let answer = self.unary(connections, permit, &asked, &stamps);
-                self.row(&stamps, answer).await
+                let answer = self.unary(connections, permit, (&asked, fault), &stamps);
+                self.row(&stamps, answer, fault).await
             }
             Caller::Http { target, opened } => {
                 opened.fetch_add(1, Ordering::Relaxed);
                 let (stamps, most) = (Stamps::default(), self.most_answer_bytes);
                 // Boxed to keep the future of a call over gRPC small.
-                let answer = Box::pin(http::get(target, &asked, most, &self.timer, &stamps));
-                self.row(&stamps, answer).await
+                let asked = (&asked, &*self.headers);
+                let answer = Box::pin(http::get(target, asked, most, &self.timer, &stamps));
+                self.row(&stamps, answer, fault).await
             }
         }
     }
@@ -123,24 +142,42 @@ impl WayContext {
         &self,
         connections: &ConnectionPool,
         permit: StreamPermit,
-        asked: &CallRequest,
+        (asked, fault): (&CallRequest, Option<&FaultClause>),
         stamps: &Stamps,
     ) -> Result<ReportedWait, CallFailure> {
         let request = || {
             let CallRequest { delay, behavior, call_id } = asked.clone();
             let delay = delay.map(to_proto);
             let message = LongSyncRequest { delay, behavior, call_id, ..Default::default() };
-            let origin = connections.target().origin();
-            let head = rpc::head(origin, rpc::path("LongSync"), &MetadataMap::new(), None);
-            (head, rpc::whole(&message))
+            (self.head(connections, "LongSync"), rpc::whole(&message))
         };
         let rpc = self.rpc(connections, stamps, ExpectedMessages::One);
-        let mut answers = rpc.begin(permit, request).await?;
+        let mut answers = self.begin(&rpc, permit, request, fault).await?;
         let mut timing = None;
         while let Some(answer) = answers.next::<LongSyncResponse>().await? {
             timing = answer.timing;
         }
         Ok(ReportedWait::from(timing.as_ref()))
+    }
+
+    fn head(&self, connections: &ConnectionPool, name: &str) -> Request<()> {
+        let metadata = MetadataMap::from_headers(HeaderMap::clone(&self.headers));
+        rpc::head(connections.target().origin(), rpc::path(name), &metadata, self.deadline)
+    }
+
+    /// Begins a call that this fault hits, if that is known.
+    async fn begin(
+        &self,
+        rpc: &Rpc<'_>,
+        permit: StreamPermit,
+        request: impl Fn() -> (Request<()>, Outgoing),
+        fault: Option<&FaultClause>,
+    ) -> Result<Answers, Status> {
+        if self.delays.faults().is_none_or(|faults| faults.allow_retries(fault)) {
+            rpc.begin(permit, request).await
+        } else {
+            rpc.begin_once(permit, request).await
+        }
     }
 
     fn rpc<'a>(
@@ -154,18 +191,23 @@ impl WayContext {
         Rpc { connections, stamps, retried: &self.retried, limits }
     }
 
-    /// Waits for an answer, until the race is interrupted or the call is to be cancelled.
+    /// Waits for the answer of a call that this fault hits, if that is known, until the race is interrupted or
+    /// the call is to end.
     async fn row(
         &self,
         stamps: &Stamps,
         answer: impl Future<Output = Result<ReportedWait, CallFailure>>,
+        fault: Option<&FaultClause>,
     ) -> RaceCall {
         self.progress.one_sent();
         let row = tokio::select! {
-            answered = answer => self.row_of(stamps, answered),
+            answered = answer => self.row_of(stamps, answered, fault),
             () = self.interrupt.cancelled() => RaceCall { sent: self.sent(stamps), end: CallEnd::Unfinished },
-            () = self.cancel_is_due(stamps) => {
+            () = self.is_due(self.cancel_after, stamps) => {
                 RaceCall { sent: self.sent(stamps), end: CallEnd::Cancelled { done: self.since_start() } }
+            }
+            () = self.is_due(self.deadline, stamps) => {
+                self.row_of(stamps, Err(CallFailure::deadline(self.deadline.unwrap_or_default())), fault)
             }
         };
         self.progress.one_done();
@@ -176,18 +218,26 @@ impl WayContext {
         stamps.sent().map(|sent| self.since(sent))
     }
 
-    fn row_of(&self, stamps: &Stamps, answered: Result<ReportedWait, CallFailure>) -> RaceCall {
+    fn row_of(
+        &self,
+        stamps: &Stamps,
+        answered: Result<ReportedWait, CallFailure>,
+        fault: Option<&FaultClause>,
+    ) -> RaceCall {
         let done = stamps.done().map_or_else(|| self.since_start(), |done| self.since(done));
+        let sent = self.sent(stamps);
+        // A call that was not sent cannot have been hit.
+        let fault = fault.filter(|fault| sent.is_some() && is_silent(fault));
         let end = match answered {
             Ok(told) => told.at(done),
-            Err(failed) => failed.at(done),
+            Err(failed) => failed.explained_by(fault).at(done),
         };
-        RaceCall { sent: self.sent(stamps), end }
+        RaceCall { sent, end }
     }
 
-    /// Waits until it is time to cancel the call.
-    async fn cancel_is_due(&self, stamps: &Stamps) {
-        let Some(after) = self.cancel_after else { return pending().await };
+    /// Waits until the call was sent this long ago.
+    async fn is_due(&self, after: Option<Duration>, stamps: &Stamps) {
+        let Some(after) = after else { return pending().await };
         loop {
             let sent = stamps.sent();
             let from = sent.unwrap_or_else(|| self.timer.now());
@@ -204,18 +254,29 @@ impl WayContext {
     pub(super) async fn one_stream(&self, first: usize, messages: usize) -> ExchangeResult {
         let rows = Arc::new(Mutex::new(vec![RaceCall::UNSENT; messages]));
         let stamps = Stamps::default();
+        let fault = self.delays.faults().and_then(|faults| faults.of_stream(first));
         let end = tokio::select! {
-            ended = self.answers(first, messages, &rows, &stamps) => {
-                ended.err().map(|failed| failed.at(self.since_start()))
-            }
+            ended = self.answers((first, fault), messages, &rows, &stamps) => match ended {
+                Ok(()) => None,
+                Err(failed) => Some(self.end_of_stream(failed, fault)),
+            },
             () = self.interrupt.cancelled() => Some(CallEnd::Unfinished),
-            () = self.cancel_is_due(&stamps) => Some(CallEnd::Cancelled { done: self.since_start() }),
+            () = self.is_due(self.cancel_after, &stamps) => Some(CallEnd::Cancelled { done: self.since_start() }),
+            () = self.is_due(self.deadline, &stamps) => {
+                let failed = CallFailure::deadline(self.deadline.unwrap_or_default());
+                Some(self.end_of_stream(failed, fault))
+            }
         };
         let mut rows = lock(&rows).clone();
-        for row in rows.iter_mut().filter(|row| row.end == CallEnd::Unfinished) {
-            if let Some(end) = &end {
-                row.end = end.clone();
-            }
+        let open = rows.iter_mut().enumerate().filter(|(_, row)| row.end == CallEnd::Unfinished);
+        for (position, row) in open {
+            row.end = match &end {
+                Some(CallEnd::Failed { .. }) if self.is_known_to_hang(first, position) => {
+                    self.unanswered()
+                }
+                Some(end) => end.clone(),
+                None => self.unanswered(),
+            };
             if row.sent.is_some() {
                 self.progress.one_done();
             }
@@ -224,9 +285,14 @@ impl WayContext {
         ExchangeResult { rows, untold }
     }
 
+    fn end_of_stream(&self, failed: CallFailure, fault: Option<&FaultClause>) -> CallEnd {
+        let fault = fault.filter(|fault| is_silent(fault));
+        failed.explained_by(fault).at(self.since_start())
+    }
+
     async fn answers(
         &self,
-        first: usize,
+        (first, fault): (usize, Option<&FaultClause>),
         messages: usize,
         rows: &Arc<Mutex<Vec<RaceCall>>>,
         stamps: &Stamps,
@@ -245,7 +311,7 @@ impl WayContext {
                     *sent = Some(calls.since_start());
                     calls.progress.one_sent();
                 }
-                let CallRequest { delay, behavior, call_id } = calls.delays.asked(first + index);
+                let CallRequest { delay, behavior, call_id } = calls.asked(first + index);
                 LongSyncExchangeRequest {
                     delay: delay.map(to_proto),
                     behavior,
@@ -254,12 +320,10 @@ impl WayContext {
                     ..Default::default()
                 }
             });
-            let origin = connections.target().origin();
-            let head = rpc::head(origin, rpc::path("LongSyncExchange"), &MetadataMap::new(), None);
-            (head, rpc::open(requests))
+            (self.head(connections, "LongSyncExchange"), rpc::open(requests))
         };
-        let rpc = self.rpc(connections, stamps, ExpectedMessages::Matched(messages as u64));
-        let mut answers = rpc.begin(permit, request).await?;
+        let rpc = self.rpc(connections, stamps, self.expected(messages as u64));
+        let mut answers = self.begin(&rpc, permit, request, fault).await?;
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let mut rows = lock(rows);
             let row = usize::try_from(answer.id).ok().and_then(|index| rows.get_mut(index));
@@ -282,12 +346,32 @@ impl WayContext {
         let done = self.since_start();
         match &answer.failure {
             None => ReportedWait::from(answer.timing.as_ref()).at(done),
-            Some(failure) => CallEnd::Failed {
-                done,
-                status: failure_name(failure.code).to_owned(),
-                message: kept(&failure.message),
-            },
+            Some(failure) => {
+                let failure = CallFailure {
+                    status: failure_name(failure.code).to_owned(),
+                    message: kept(&failure.message),
+                    reported: ReportedWait::from(answer.timing.as_ref()),
+                };
+                failure.at(done)
+            }
         }
+    }
+
+    /// How many of these messages are answered: a hung one does not keep its stream from ending well.
+    fn expected(&self, messages: u64) -> ExpectedMessages {
+        let hang = self.delays.faults().and_then(RaceFaults::hang);
+        hang.map_or(ExpectedMessages::Matched(messages), |_| ExpectedMessages::AtMost(messages))
+    }
+
+    /// The end of a message that its stream never answered.
+    fn unanswered(&self) -> CallEnd {
+        let hang = self.delays.faults().and_then(RaceFaults::hang);
+        CallFailure::unanswered().explained_by(hang).at(self.since_start())
+    }
+
+    fn is_known_to_hang(&self, first: usize, position: usize) -> bool {
+        let fault = self.delays.faults().and_then(|faults| faults.of_message(first, position));
+        fault.is_some_and(|clause| *clause.fault() == Fault::Hang)
     }
 }
 

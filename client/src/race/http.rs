@@ -1,6 +1,6 @@
 //! One call of a race over HTTP/1.1.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use longsync_text::duration::text;
 use longsync_timer::Timer;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,14 +16,14 @@ use longsync_connect::answer::first_line;
 /// Makes a slow call over HTTP. The `server-timing` header reports how long the server waited.
 pub(super) async fn get(
     target: &Target,
-    asked: &CallRequest,
+    (asked, headers): (&CallRequest, &HeaderMap),
     most_bytes: usize,
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<ReportedWait, CallFailure> {
     let path = format!("{}?{}", longsync::HTTP_PATH, query(asked));
     let body = (most_bytes, Keep::Beginning);
-    reported(&http1::get(target, &path, body, timer, stamps).await?)
+    reported(&http1::get(target, (&path, headers), body, timer, stamps).await?)
 }
 
 /// The wait that an answer reports, if the answer is longsync's: any web server answers 200 to something.

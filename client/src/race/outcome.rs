@@ -68,6 +68,17 @@ pub struct ServerView {
     pub cancelled_after_p99: Option<Duration>,
 }
 
+/// The calls of a way that a planned fault hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultHits<'a> {
+    /// The fault, as a clause of the server's behavior.
+    pub clause: &'a str,
+    /// The number of calls that failed by it.
+    pub failed: usize,
+    /// The number of calls that were answered nonetheless.
+    pub answered: usize,
+}
+
 /// One call, in time since its way's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaceCall {
@@ -118,6 +129,11 @@ pub enum CallEnd {
 }
 
 impl CallEnd {
+    /// An answer that no fault changed.
+    pub fn answered(done: Duration, planned: Option<Duration>, waited: Option<Duration>) -> Self {
+        Self::Answered { done, planned, waited, fault: None }
+    }
+
     /// Whether this is the same end as another, apart from its time.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
@@ -230,6 +246,30 @@ impl WayRun {
     /// The number of calls that failed by a planned fault.
     pub fn failed_as_planned(&self) -> usize {
         self.rows.iter().filter(|row| row.has_failed_as_planned()).count()
+    }
+
+    /// The number of calls that failed, but by no fault that is known to be planned.
+    pub fn failed_otherwise(&self) -> usize {
+        self.failed() - self.failed_as_planned()
+    }
+
+    /// The clauses of the faults that hit its calls, each with the number of its calls, in the order of the first
+    /// of those.
+    pub fn faults(&self) -> Vec<FaultHits<'_>> {
+        let mut all = Vec::<FaultHits<'_>>::new();
+        for row in &self.rows {
+            let Some(clause) = row.fault() else { continue };
+            let index = all.iter().position(|hits| hits.clause == clause).unwrap_or_else(|| {
+                all.push(FaultHits { clause, failed: 0, answered: 0 });
+                all.len() - 1
+            });
+            if row.has_failed_as_planned() {
+                all[index].failed += 1;
+            } else {
+                all[index].answered += 1;
+            }
+        }
+        all
     }
 
     /// The number of calls that were sent or failed to be sent.
@@ -356,12 +396,7 @@ mod tests {
     fn run(spans: &[(u64, u64)]) -> WayRun {
         let row = |&(sent, took): &(u64, u64)| RaceCall {
             sent: Some(Duration::from_millis(sent)),
-            end: CallEnd::Answered {
-                done: Duration::from_millis(sent + took),
-                planned: None,
-                waited: None,
-                fault: None,
-            },
+            end: CallEnd::answered(Duration::from_millis(sent + took), None, None),
         };
         WayRun {
             wall: Duration::from_millis(
@@ -382,12 +417,7 @@ mod tests {
         for (planned, is_believed) in
             [(ms(90), true), (ms(100), true), (ms(102), false), (ms(1 << 35), false)]
         {
-            let end = CallEnd::Answered {
-                done: ms(150),
-                planned: Some(planned),
-                waited: None,
-                fault: None,
-            };
+            let end = CallEnd::answered(ms(150), Some(planned), None);
             let row = RaceCall { sent: Some(ms(50)), end };
             assert_eq!(row.planned(), Some(planned).filter(|_| is_believed), "{planned:?}");
         }

@@ -21,7 +21,7 @@ impl PlannedDelays {
     pub(super) fn of(race: &Race, run: &WayRun) -> Self {
         let mut planned = Self { sum: Duration::ZERO, longest: Duration::ZERO, is_known: true };
         for index in 0..race.plan.calls.get() {
-            let told = |run: &WayRun| run.rows.get(index)?.planned();
+            let told = |run: &WayRun| run.rows.get(index)?.delayed();
             let known = race.plan.delays.known(index);
             let known = match race.plan.delays {
                 RaceDelays::Constant(_) | RaceDelays::Jittered(_) => known,

@@ -49,7 +49,8 @@ mod tests {
 
     #[test]
     fn a_quoted_parameter_separates_nothing() {
-        let header = r#"fault;desc="fail(20%, 503, \"a, planned;dur=1 \\u{e9}\")", planned;dur=250.000"#;
+        let header =
+            r#"fault;desc="fail(20%, 503, \"a, planned;dur=1 \\u{e9}\")", planned;dur=250.000"#;
         assert_eq!(parameter(header, "planned", "dur").as_deref(), Some("250.000"));
         let fault = r#"fail(20%, 503, "a, planned;dur=1 \u{e9}")"#;
         assert_eq!(parameter(header, "fault", "desc").as_deref(), Some(fault));
@@ -67,7 +68,9 @@ mod tests {
 
     #[test]
     fn a_string_without_its_end_is_read_as_it_is() {
-        for (header, value) in [(r#"x;a="b"#, r#""b"#), (r#"x;a=""#, "\""), (r#"x;a="b\"#, r#""b\"#)] {
+        for (header, value) in
+            [(r#"x;a="b"#, r#""b"#), (r#"x;a=""#, "\""), (r#"x;a="b\"#, r#""b\"#)]
+        {
             assert_eq!(parameter(header, "x", "a").as_deref(), Some(value), "{header}");
         }
     }

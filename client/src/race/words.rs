@@ -1,10 +1,12 @@
 //! Descriptions of a race in words, the same in the terminal, in the picture and in JSON. Pure.
 
+use longsync_behavior::FaultClause;
 use longsync_text::duration::text;
 
 use crate::figures::{length, rounded};
 use crate::race::delays::RaceDelays;
-use crate::race::outcome::{CallEnd, Race, ServerView, WayRun};
+use crate::race::faults::RaceFaults;
+use crate::race::outcome::{CallEnd, FaultHits, Race, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::way::Way;
 use longsync_text::said::printable;
@@ -86,14 +88,8 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     if run.is_skipped() {
         return notes;
     }
-    let first = run.rows.iter().find_map(|row| match &row.end {
-        CallEnd::Failed { status, message, .. } => Some((status, message)),
-        _ => None,
-    });
-    if let Some((status, message)) = first {
-        let failed = format!("{} failed", counted(run.failed(), "call"));
-        notes.push(with_first(&failed, run.failed(), &named(status, message)));
-    }
+    notes.extend(run.faults().into_iter().flat_map(planned));
+    notes.extend(failed(race, run));
     notes.extend(retried(run));
     notes.extend(projection(race, run));
     if run.unfinished() > 0 {
@@ -107,6 +103,51 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     notes.extend(sending(race, run));
     notes.extend(cancellation(race, run));
     notes
+}
+
+/// The notes about the calls that a planned fault hit.
+fn planned(FaultHits { clause, failed, answered }: FaultHits<'_>) -> impl Iterator<Item = String> {
+    let failed =
+        (failed > 0).then(|| format!("{} failed as planned by {clause}", counted(failed, "call")));
+    let answered = (answered > 0).then(|| {
+        let calls = counted(answered, "call");
+        let were = if answered == 1 { "was" } else { "were" };
+        format!("{calls} hit by {clause}, which as planned {were} answered")
+    });
+    failed.into_iter().chain(answered)
+}
+
+/// The note about calls that failed for any other reason.
+fn failed(race: &Race, run: &WayRun) -> Option<String> {
+    let otherwise = || run.rows.iter().filter(|row| !row.has_failed_as_planned());
+    let (status, message) = otherwise().find_map(|row| match &row.end {
+        CallEnd::Failed { status, message, .. } => Some((status, message)),
+        _ => None,
+    })?;
+    let count = run.failed_otherwise();
+    let other = if run.failed_as_planned() > 0 { "other " } else { "" };
+    let failed = format!("{} failed", counted(count, &format!("{other}call")));
+    let said = with_first(&failed, count, &named(status, message));
+    Some(match race.plan.delays.faults().and_then(excuse) {
+        Some(excuse) => format!("{said} ({excuse})"),
+        None => said,
+    })
+}
+
+/// Why calls may have failed as planned although nothing says that they did.
+fn excuse(faults: RaceFaults<'_>) -> Option<String> {
+    let named = |clauses: &mut dyn Iterator<Item = &FaultClause>| {
+        let texts: Vec<_> = clauses.map(ToString::to_string).collect();
+        (!texts.is_empty()).then(|| texts.join("; "))
+    };
+    if faults.are_known() {
+        let clauses = named(&mut faults.of_connections())?;
+        return Some(format!("{clauses} also ends the other calls on its connection"));
+    }
+    let clauses = named(&mut faults.silent())?;
+    Some(format!(
+        "{clauses} leaves no answer that could name it: here a planned failure cannot be told from a real one"
+    ))
 }
 
 /// The note about calls that there was no time to make.

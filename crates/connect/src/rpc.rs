@@ -143,8 +143,32 @@ impl Rpc<'_> {
     /// The call is reset, and a connection that is being opened is dropped.
     pub async fn begin(
         &self,
+        permit: StreamPermit,
+        request: impl Fn() -> (Request<()>, Outgoing),
+    ) -> Result<Answers, Status> {
+        self.attempts(permit, request, true).await
+    }
+
+    /// The same, but a call that the server refuses without processing it is not made again.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    ///
+    /// # Cancel safety
+    /// As [`begin`](Self::begin).
+    pub async fn begin_once(
+        &self,
+        permit: StreamPermit,
+        request: impl Fn() -> (Request<()>, Outgoing),
+    ) -> Result<Answers, Status> {
+        self.attempts(permit, request, false).await
+    }
+
+    async fn attempts(
+        &self,
         mut permit: StreamPermit,
         request: impl Fn() -> (Request<()>, Outgoing),
+        retries: bool,
     ) -> Result<Answers, Status> {
         let timer = self.connections.timer();
         let (mut refused, mut unsent) = (None::<h2::Error>, 0);
@@ -162,7 +186,7 @@ impl Rpc<'_> {
                     return Answers::begin(Incoming::new(response, self.limits), hold, timer).await;
                 }
                 Err(SendError::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
-                Err(SendError::Unprocessed(error)) if !is_again => {
+                Err(SendError::Unprocessed(error)) if retries && !is_again => {
                     self.retried.refused(refusal(&error));
                     refused = Some(error);
                 }
