@@ -185,9 +185,9 @@ impl RaceArgs {
                 "--seed is for drawing the delays of --behavior: give both or neither".to_owned()
             }
             RacePlanError::NoDeadline { clause, is_cancelled } => {
-                let who = if is_cancelled { "a thread, which is not cancelled," } else { "the race" };
+                let who = if is_cancelled { "threads, which are not cancelled," } else { "the race" };
                 format!(
-                    "{clause} leaves calls without an answer, and {who} would wait for it forever: give a \
+                    "{clause} leaves calls without an answer, and {who} would wait forever: give a \
                      --deadline, such as --deadline 2s"
                 )
             }

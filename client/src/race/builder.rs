@@ -60,8 +60,8 @@ pub enum RacePlanError {
     Spin(#[from] SpinError),
     /// Some calls would never end.
     #[error(
-        "{clause} leaves calls without an answer, for which {}: give a deadline",
-        if *is_cancelled { "threads, which are not cancelled, wait forever" } else { "a race waits forever" }
+        "{clause} leaves calls without an answer, and {} would wait forever: give a deadline",
+        if *is_cancelled { "threads, which are not cancelled," } else { "the race" }
     )]
     NoDeadline {
         /// The fault that leaves them without an answer.

@@ -34,8 +34,12 @@ fn failed_as_planned(run: &WayRun) -> String {
     }
     let hit = run.faults().into_iter().filter(|hits| hits.failed > 0);
     let clauses = hit.map(|hits| hits.clause).collect::<Vec<_>>().join(", ");
-    let (failed, all) = (grouped(failed as u64), grouped(run.rows.len() as u64));
-    format!(" {failed} of {all} failed as planned: {clauses}.")
+    let who = match run.rows.len() {
+        1 => "It".to_owned(),
+        all if all == failed => "All of them".to_owned(),
+        all => format!("{} of {}", grouped(failed as u64), grouped(all as u64)),
+    };
+    format!(" {who} failed, as planned: {clauses}.")
 }
 
 /// The lesson of a way, which is whole.
@@ -103,7 +107,7 @@ fn calls_of(race: &Race, planned: &PlannedDelays) -> String {
             let mean = rounded(mean);
             if !planned.is_known {
                 format!("{calls} of about {mean} on average")
-            } else if race.plan.delays.vary() && count > 1 {
+            } else if count > 1 && (race.plan.delays.vary() || planned.vary(count)) {
                 format!(
                     "{calls} of {mean} on average, the longest of {},",
                     rounded(planned.longest)

@@ -128,7 +128,7 @@ fn untold(ends: &[CallEnd]) -> Option<String> {
     Some(match ends.first()? {
         CallEnd::Failed { reported: Some(reported), .. } if reported.fault.is_some() => {
             let fault = reported.fault.as_deref().unwrap_or_default();
-            format!("{streams} failed as planned by {fault}, {although}")
+            format!("{streams} failed, as planned by {fault}, {although}")
         }
         CallEnd::Failed { status, message, .. } => {
             let what = format!("{streams} ended with an error {although}");

@@ -1,6 +1,5 @@
 //! Descriptions of a race in words, the same in the terminal, in the picture and in JSON. Pure.
 
-use longsync_behavior::FaultClause;
 use longsync_text::duration::text;
 
 use crate::figures::{length, rounded};
@@ -108,11 +107,10 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
 /// The notes about the calls that a planned fault hit.
 fn planned(FaultHits { clause, failed, answered }: FaultHits<'_>) -> impl Iterator<Item = String> {
     let failed =
-        (failed > 0).then(|| format!("{} failed as planned by {clause}", counted(failed, "call")));
+        (failed > 0).then(|| format!("{} failed, as planned by {clause}", counted(failed, "call")));
     let answered = (answered > 0).then(|| {
-        let calls = counted(answered, "call");
         let were = if answered == 1 { "was" } else { "were" };
-        format!("{calls} hit by {clause}, which as planned {were} answered")
+        format!("{clause} hit {}, which {were} answered", counted(answered, "call"))
     });
     failed.into_iter().chain(answered)
 }
@@ -136,18 +134,24 @@ fn failed(race: &Race, run: &WayRun) -> Option<String> {
 
 /// Why calls may have failed as planned although nothing says that they did.
 fn excuse(faults: RaceFaults<'_>) -> Option<String> {
-    let named = |clauses: &mut dyn Iterator<Item = &FaultClause>| {
-        let texts: Vec<_> = clauses.map(ToString::to_string).collect();
-        (!texts.is_empty()).then(|| texts.join("; "))
+    let clauses: Vec<_> = if faults.are_known() {
+        faults.of_connections().map(ToString::to_string).collect()
+    } else {
+        faults.silent().map(ToString::to_string).collect()
     };
-    if faults.are_known() {
-        let clauses = named(&mut faults.of_connections())?;
-        return Some(format!("{clauses} also ends the other calls on its connection"));
-    }
-    let clauses = named(&mut faults.silent())?;
-    Some(format!(
-        "{clauses} leaves no answer that could name it: here a planned failure cannot be told from a real one"
-    ))
+    let named = match &clauses[..] {
+        [] => return None,
+        [clause] => format!("{clause} "),
+        _ => format!("each of {} ", clauses.join(", ")),
+    };
+    Some(if faults.are_known() {
+        format!("{named}also ends the other calls on its connection")
+    } else {
+        format!(
+            "{named}leaves no answer that could name it: here a planned failure cannot be told from a real \
+             one"
+        )
+    })
 }
 
 /// The note about calls that there was no time to make.
@@ -243,11 +247,18 @@ fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
     // The wall time of sequential calls is that of all of them, not of one.
     let in_turn =
         if run.way == Way::Sequential && run.cancelled() > 1 { ", each in turn" } else { "" };
+    let hangs = race.plan.delays.faults().is_some_and(|faults| faults.hang().is_some());
     Some(match run.server {
         None => {
             format!("{cancelled} cancelled{in_turn}; the server does not report what it noticed")
         }
-        Some(view) => format!("{cancelled} cancelled{in_turn}; the server {}", noticed(run, view)),
+        Some(view) if hangs && view.cancelled == 0 => {
+            format!("{cancelled} cancelled{in_turn}; the server counts calls that hang apart")
+        }
+        Some(view) => {
+            let apart = if hangs { " (it counts calls that hang apart)" } else { "" };
+            format!("{cancelled} cancelled{in_turn}; the server {}{apart}", noticed(run, view))
+        }
     })
 }
 
