@@ -97,7 +97,7 @@ pub(crate) struct RaceArgs {
 
     /// Let each call fail this long after it was sent, if it has not ended; in an exchange, each stream. Calls
     /// which hang as planned need it.
-    #[arg(long, value_name = "DURATION")]
+    #[arg(short = 't', long, value_name = "DURATION", value_parser = super::request::deadline)]
     deadline: Option<TypedDuration>,
 
     /// How long the sequential way may take; the rest of its time is projected.

@@ -14,6 +14,7 @@ use crate::race::delays::RaceDelays;
 use crate::race::faults::RaceFaults;
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::way::Way;
+use crate::request::check_deadline;
 use crate::seed;
 
 /// A plan that is not checked yet.
@@ -58,6 +59,12 @@ pub enum RacePlanError {
     /// The spin is too long: it would keep cores busy for nothing.
     #[error(transparent)]
     Spin(#[from] SpinError),
+    /// The deadline has passed before a call begins.
+    #[error("{why}")]
+    Deadline {
+        /// The sentence that says what would be right.
+        why: String,
+    },
     /// Some calls would never end.
     #[error(
         "{clause} leaves calls without an answer, and {} would wait forever: give a deadline",
@@ -253,6 +260,9 @@ impl RacePlan {
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > LONGEST) {
             return Err(RacePlanError::TooLong { what });
+        }
+        if let Some(deadline) = self.deadline() {
+            check_deadline(deadline).map_err(|why| RacePlanError::Deadline { why })?;
         }
         check_spin(self.spin)?;
         // Only the server and cancellations wait in this process, and the calls of threads are not cancelled.

@@ -58,10 +58,11 @@ impl<'a> RaceFaults<'a> {
         self.clauses().clauses().filter(|clause| is_silent(clause))
     }
 
-    /// Each clause that ends a connection, and thereby all the calls on it.
+    /// Each clause that ends a connection, on which there may be other calls.
     pub(super) fn of_connections(self) -> impl Iterator<Item = &'a FaultClause> {
-        self.silent()
-            .filter(|clause| matches!(clause.fault(), Fault::Drop { .. } | Fault::GoAway(_)))
+        let ends =
+            |clause: &&FaultClause| matches!(clause.fault(), Fault::Drop { .. } | Fault::GoAway(_));
+        self.clauses().clauses().filter(ends)
     }
 
     /// How long a fault may hold up an answer after its delay.
@@ -207,6 +208,6 @@ mod tests {
         };
         let faults = delays.faults().unwrap();
         assert_eq!(texts(faults.silent().collect()), ["reset", "hang", "goaway", "drop"]);
-        assert_eq!(texts(faults.of_connections().collect()), ["goaway", "drop"]);
+        assert_eq!(texts(faults.of_connections().collect()), ["goaway", "goaway", "drop"]);
     }
 }

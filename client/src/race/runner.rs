@@ -280,8 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_panics_is_reported_and_the_others_keep_their_rows() {
-        let done =
-            RaceCall { sent: None, end: CallEnd::Cancelled { done: std::time::Duration::ZERO } };
+        let done = RaceCall { sent: None, end: CallEnd::Cancelled { done: Duration::ZERO } };
         let mut tasks = JoinSet::new();
         let rows = vec![done.clone()];
         tasks.spawn(async { (1, ExchangeResult { rows, untold: None }) });
@@ -296,7 +295,7 @@ mod tests {
     #[test]
     fn streams_that_were_given_up_are_reported() {
         let mut ends = vec![CallEnd::Unfinished, CallEnd::Unfinished];
-        give_up(ends.iter_mut(), std::time::Duration::ZERO);
+        give_up(ends.iter_mut(), Duration::ZERO);
         let said = untold(&ends).unwrap();
         let words = "2 streams ended with an error although all their messages were answered; the first: \
                      DEADLINE_EXCEEDED: given up";

@@ -145,7 +145,7 @@ fn excuse(faults: RaceFaults<'_>) -> Option<String> {
         _ => format!("each of {} ", clauses.join(", ")),
     };
     Some(if faults.are_known() {
-        format!("{named}also ends the other calls on its connection")
+        format!("{named}also affects the other calls on its connection")
     } else {
         format!(
             "{named}leaves no answer that could name it: here a planned failure cannot be told from a real \
