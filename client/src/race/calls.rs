@@ -13,7 +13,6 @@ use longsync::v1::{
 use longsync_behavior::{Fault, FaultClause};
 use longsync_timer::Timer;
 use tokio_util::sync::CancellationToken;
-use tonic::Status;
 use tonic::metadata::MetadataMap;
 
 use crate::race::call_failure::{CallFailure, kept};
@@ -21,15 +20,16 @@ use crate::race::delays::{CallRequest, RaceDelays};
 use crate::race::faults::{RaceFaults, is_silent};
 use crate::race::http;
 use crate::race::outcome::{CallEnd, RaceCall};
-use crate::race::plan::BehaviorPlace;
+use crate::race::plan::{BehaviorPlace, RacePlan};
 use crate::race::progress::WayProgress;
 use crate::race::reported_wait::ReportedWait;
+use crate::race::way::Way;
 use longsync_connect::ConnectionPool;
 use longsync_connect::Stamps;
 use longsync_connect::StreamPermit;
 use longsync_connect::Target;
 use longsync_connect::answer::{AnswerLimits, ExpectedMessages, PAGE_BYTES};
-use longsync_connect::rpc::{self, Answers, Outgoing, RetryLog, Rpc};
+use longsync_connect::rpc::{self, Refused, RetryLog, Rpc};
 use longsync_connect::status::failure_name;
 
 /// How calls reach the server.
@@ -72,6 +72,28 @@ pub(super) struct ExchangeResult {
     pub(super) untold: Option<CallEnd>,
 }
 
+/// What ends a call this long after it was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CallLimit {
+    /// It is cancelled as planned.
+    Cancelled(Duration),
+    /// It has failed, because its deadline has passed.
+    Failed(Duration),
+}
+
+impl CallLimit {
+    /// The limit of a way's calls. A thread cannot be stopped from outside while it waits.
+    pub(super) fn of(plan: &RacePlan, way: Way) -> Option<Self> {
+        let cancelled = plan.cancel_after().filter(|_| way != Way::Threads);
+        match (cancelled, plan.deadline()) {
+            (Some(after), deadline) if deadline.is_none_or(|deadline| after <= deadline) => {
+                Some(Self::Cancelled(after))
+            }
+            (_, deadline) => deadline.map(Self::Failed),
+        }
+    }
+}
+
 /// State that the calls of a way share.
 #[derive(Debug, Clone)]
 pub(super) struct WayContext {
@@ -82,9 +104,9 @@ pub(super) struct WayContext {
     pub(super) timer: Timer,
     pub(super) start: Instant,
     pub(super) interrupt: CancellationToken,
-    /// How long after it was sent a call is cancelled, if the way can cancel calls.
-    pub(super) cancel_after: Option<Duration>,
-    /// How long after it was sent a call fails.
+    /// What ends a call that takes too long.
+    pub(super) limit: Option<CallLimit>,
+    /// The deadline that the server is told.
     pub(super) deadline: Option<Duration>,
     /// The maximum size of an answer in bytes.
     pub(super) most_answer_bytes: usize,
@@ -152,7 +174,7 @@ impl WayContext {
             (self.head(connections, "LongSync"), rpc::whole(&message))
         };
         let rpc = self.rpc(connections, stamps, ExpectedMessages::One);
-        let mut answers = self.begin(&rpc, permit, request, fault).await?;
+        let mut answers = rpc.begin_with(permit, request, self.if_refused(fault)).await?;
         let mut timing = None;
         while let Some(answer) = answers.next::<LongSyncResponse>().await? {
             timing = answer.timing;
@@ -165,18 +187,11 @@ impl WayContext {
         rpc::head(connections.target().origin(), rpc::path(name), &metadata, self.deadline)
     }
 
-    /// Begins a call that this fault hits, if that is known.
-    async fn begin(
-        &self,
-        rpc: &Rpc<'_>,
-        permit: StreamPermit,
-        request: impl Fn() -> (Request<()>, Outgoing),
-        fault: Option<&FaultClause>,
-    ) -> Result<Answers, Status> {
-        if self.delays.faults().is_none_or(|faults| faults.allow_retries(fault)) {
-            rpc.begin(permit, request).await
-        } else {
-            rpc.begin_once(permit, request).await
+    /// What happens if a call is refused that this fault hits, if that is known.
+    fn if_refused(&self, fault: Option<&FaultClause>) -> Refused {
+        match self.delays.faults() {
+            Some(faults) if !faults.allow_retries(fault) => Refused::HasFailed,
+            _ => Refused::IsSentAgain,
         }
     }
 
@@ -203,11 +218,13 @@ impl WayContext {
         let row = tokio::select! {
             answered = answer => self.row_of(stamps, answered, fault),
             () = self.interrupt.cancelled() => RaceCall { sent: self.sent(stamps), end: CallEnd::Unfinished },
-            () = self.is_due(self.cancel_after, stamps) => {
-                RaceCall { sent: self.sent(stamps), end: CallEnd::Cancelled { done: self.since_start() } }
-            }
-            () = self.is_due(self.deadline, stamps) => {
-                self.row_of(stamps, Err(CallFailure::deadline(self.deadline.unwrap_or_default())), fault)
+            limit = self.limit_is_reached(stamps) => match limit {
+                CallLimit::Cancelled(_) => {
+                    RaceCall { sent: self.sent(stamps), end: CallEnd::Cancelled { done: self.since_start() } }
+                }
+                CallLimit::Failed(after) => {
+                    self.row_of(stamps, Err(CallFailure::deadline(after)), fault)
+                }
             }
         };
         self.progress.one_done();
@@ -235,9 +252,10 @@ impl WayContext {
         RaceCall { sent, end }
     }
 
-    /// Waits until the call was sent this long ago.
-    async fn is_due(&self, after: Option<Duration>, stamps: &Stamps) {
-        let Some(after) = after else { return pending().await };
+    /// Waits until the call has taken as long as it may.
+    async fn limit_is_reached(&self, stamps: &Stamps) -> CallLimit {
+        let Some(limit) = self.limit else { return pending().await };
+        let (CallLimit::Cancelled(after) | CallLimit::Failed(after)) = limit;
         loop {
             let sent = stamps.sent();
             let from = sent.unwrap_or_else(|| self.timer.now());
@@ -245,7 +263,7 @@ impl WayContext {
             self.timer.sleep_until(due).await;
             // The call may have been sent after this wait began.
             if sent.is_some() && stamps.sent() == sent {
-                return;
+                return limit;
             }
         }
     }
@@ -261,11 +279,10 @@ impl WayContext {
                 Err(failed) => Some(self.end_of_stream(failed, fault)),
             },
             () = self.interrupt.cancelled() => Some(CallEnd::Unfinished),
-            () = self.is_due(self.cancel_after, &stamps) => Some(CallEnd::Cancelled { done: self.since_start() }),
-            () = self.is_due(self.deadline, &stamps) => {
-                let failed = CallFailure::deadline(self.deadline.unwrap_or_default());
-                Some(self.end_of_stream(failed, fault))
-            }
+            limit = self.limit_is_reached(&stamps) => Some(match limit {
+                CallLimit::Cancelled(_) => CallEnd::Cancelled { done: self.since_start() },
+                CallLimit::Failed(after) => self.end_of_stream(CallFailure::deadline(after), fault),
+            }),
         };
         let mut rows = lock(&rows).clone();
         let open = rows.iter_mut().enumerate().filter(|(_, row)| row.end == CallEnd::Unfinished);
@@ -323,7 +340,7 @@ impl WayContext {
             (self.head(connections, "LongSyncExchange"), rpc::open(requests))
         };
         let rpc = self.rpc(connections, stamps, self.expected(messages as u64));
-        let mut answers = self.begin(&rpc, permit, request, fault).await?;
+        let mut answers = rpc.begin_with(permit, request, self.if_refused(fault)).await?;
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let mut rows = lock(rows);
             let row = usize::try_from(answer.id).ok().and_then(|index| rows.get_mut(index));

@@ -49,10 +49,9 @@ impl RacePlan {
     /// Where the calls of a way ask for a behavior.
     pub(super) fn behavior_place(&self, way: Way) -> BehaviorPlace {
         match (self.delays.faulty(), &self.target) {
-            (None, _) => BehaviorPlace::Message,
             (Some(_), None) => BehaviorPlace::Server,
             (Some(_), Some(_)) if way == Way::Exchange => BehaviorPlace::Header,
-            (Some(_), Some(_)) => BehaviorPlace::Message,
+            _ => BehaviorPlace::Message,
         }
     }
 

@@ -22,7 +22,8 @@ impl PlannedDelays {
         let mut planned = Self { sum: Duration::ZERO, longest: Duration::ZERO, is_known: true };
         for index in 0..race.plan.calls.get() {
             let told = |run: &WayRun| run.rows.get(index)?.delayed();
-            let known = Self::of_hanging(race, run, index).or(race.plan.delays.known(index));
+            let known =
+                Self::of_hanging(race, run, index).or_else(|| race.plan.delays.known(index));
             let known = match race.plan.delays {
                 RaceDelays::Constant(_) | RaceDelays::Jittered(_) => known,
                 RaceDelays::Drawn { .. } => {

@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::race::calls::{Caller, ExchangeResult, WayContext};
+use crate::race::calls::{CallLimit, Caller, ExchangeResult, WayContext};
 use crate::race::cost::CostMeter;
 use crate::race::needs::MESSAGES_PER_STREAM;
 use crate::race::outcome::{CallEnd, RaceCall, WayRun};
@@ -51,8 +51,7 @@ pub(super) async fn run(
         start: timer.now(),
         timer: timer.clone(),
         interrupt: interrupt.child_token(),
-        // A thread cannot be stopped from outside while it waits.
-        cancel_after: plan.cancel_after().filter(|_| way != Way::Threads),
+        limit: CallLimit::of(plan, way),
         deadline: plan.deadline(),
         most_answer_bytes: plan.max_answer_bytes.unwrap_or(ANSWER_BYTES),
         retried: RetryLog::default(),

@@ -237,7 +237,7 @@ async fn the_stream_of_an_exchange_fails_as_planned_with_all_its_messages() {
 #[tokio::test]
 async fn other_calls_on_a_connection_that_is_dropped_are_counted_apart() {
     // Of those that wait, the first few are hit, and none is answered before.
-    let race = race(&plan("50ms; drop(30%, when=before)", &[Way::Tasks])).await;
+    let race = race(&plan("200ms; drop(30%, when=before)", &[Way::Tasks])).await;
     let run = &race.runs[0];
     assert!(run.failed_as_planned() > 0 && run.failed_otherwise() > 0, "{run:?}");
     let said = said(&race);

@@ -340,6 +340,17 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_whose_server_may_hang_has_at_most_as_many_answers_as_were_asked_for() {
+        let two = AnswerLimits { expected: ExpectedMessages::AtMost(2), ..LIMITS };
+        for few in [&[][..], &[ONE], &[ONE, ONE]] {
+            assert_eq!(code(few, two), (few.len(), Code::Ok));
+        }
+        // One more is read, because it shows which message was answered twice.
+        assert_eq!(code(&[ONE; 4], two), (3, Code::Internal));
+        assert_eq!(code(&[ONE, &ONE[..6]], two), (1, Code::Internal));
+    }
+
+    #[test]
     fn a_wrong_prefix_is_known_before_its_message() {
         assert_eq!(code(&[b"\0\xff\xff\xff\xff"], LIMITS), (0, Code::ResourceExhausted));
         assert_eq!(code(&[b"\0\0\0\0\x65"], LIMITS), (0, Code::ResourceExhausted));
