@@ -113,6 +113,11 @@ impl EnvoyHeaders {
         Ok(())
     }
 
+    /// Whether a header asks for an error.
+    pub fn may_abort(&self) -> bool {
+        [ABORT, ABORT_GRPC].iter().any(|name| self.value(name).is_some())
+    }
+
     /// Whether a header asks for something.
     pub fn are_any(&self) -> bool {
         [DELAY, ABORT, ABORT_GRPC, THROUGHPUT].iter().any(|name| self.value(name).is_some())

@@ -58,8 +58,10 @@ impl Asked {
             return Ok(true);
         }
         let number = |text: &str| {
-            text.parse::<u32>()
-                .map_err(|_| format!("{}: write a whole number at its end", quoted(entry)))
+            let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            digits
+                .and_then(|digits| digits.parse::<u32>().ok())
+                .ok_or_else(|| format!("{}: write a whole number at its end", quoted(entry)))
         };
         if let Some(seconds) = entry.strip_prefix("sleep-") {
             self.sleep += Duration::from_secs(number(seconds)?.into());

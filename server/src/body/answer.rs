@@ -93,10 +93,10 @@ impl AnswerBody {
     pub(crate) fn of_http(response: Response<Body>, call: Arc<Call>) -> Response<Self> {
         call.finish(Ending::Answered);
         response.map(|inner| {
-            let mut body = Self::new(Chunks::Body(inner), Some(call));
+            let mut body = Self::new(Chunks::Body(inner), None);
             // HTTP asks for the length before it polls.
-            body.look_for_pace();
-            body
+            body.look_for_pace(&call);
+            Self { call: Some(call), ..body }
         })
     }
 
@@ -111,9 +111,9 @@ impl AnswerBody {
     }
 
     /// Finds out how the answer is sent. An exchange knows that only when its first request has arrived.
-    fn look_for_pace(&mut self) {
+    fn look_for_pace(&mut self, call: &Call) {
         if self.pace.is_none()
-            && let Some(delivery) = self.call.as_ref().and_then(|call| call.delivery())
+            && let Some(delivery) = call.delivery()
         {
             self.pace = Some(Box::new(Pace::new(delivery)));
         }
@@ -136,11 +136,19 @@ impl AnswerBody {
         Ok(AnswerPiece::last_of(call, mem::take(&mut self.rest)))
     }
 
+    /// Notes that nothing more can be sent for now.
+    fn pause(&mut self) {
+        if let Some(pace) = &mut self.pace {
+            pace.pause();
+        }
+    }
+
     /// Hands over the next piece. Closed windows hold up at most one piece per stream.
     fn poll_piece(&mut self, call: &Arc<Call>, cx: &mut Context<'_>) -> FramePoll {
         let mut bytes = self.rest.len().min(PIECE_BYTES);
         let handed_over = call.handed_over() as usize;
         if handed_over > 0 && handed_over + bytes > PIECE_BYTES {
+            self.pause();
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
@@ -282,10 +290,16 @@ impl AnswerBody {
         };
         // Anything produced now would only wait.
         if call.handed_over() as usize >= PIECE_BYTES {
+            self.pause();
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
-        let next = ready!(messages.poll_next(cx));
+        let Poll::Ready(next) = messages.poll_next(cx) else {
+            self.pause();
+            return Poll::Pending;
+        };
+        // Its first message may just have said how the answer is sent.
+        self.look_for_pace(call);
         // Reading the request may have cut the call in the meantime.
         if let Some(why) = call.why_cut() {
             return self.poll_cut(&why, call, cx);
@@ -318,8 +332,11 @@ impl http_body::Body for AnswerBody {
     type Error = BodyError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> FramePoll {
-        self.look_for_pace();
-        let polled = match self.call.take().map(|call| self.hand_over_whole(call)) {
+        let call = self.call.take();
+        if let Some(call) = &call {
+            self.look_for_pace(call);
+        }
+        let polled = match call.map(|call| self.hand_over_whole(call)) {
             None => self.poll_plain(cx),
             Some(Ok(piece)) => Poll::Ready(Some(Ok(Frame::data(piece)))),
             Some(Err(call)) => {

@@ -1,6 +1,7 @@
 //! The pace of an answer whose delivery is planned to be slow, or to end late.
 
 use std::future::Future as _;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -13,28 +14,38 @@ use crate::call::fault::Delivery;
 /// The time in which one piece of a slow answer is sent. Only at less than a byte in this time does a piece,
 /// which is then one byte, take longer.
 const PIECE_TIME_NS: u64 = 10_000_000;
+/// How much of the time in which nothing could be sent is made up for: not more than one piece.
+const CREDIT: Duration = Duration::from_nanos(PIECE_TIME_NS);
 
 /// Paces one answer.
 #[derive(Debug)]
 pub(crate) struct Pace {
     delivery: Delivery,
-    /// When the first byte was ready.
+    /// When the first byte was ready, or the first one after a pause.
     began: Option<Instant>,
+    /// How many bytes were sent since then.
     sent: u64,
+    /// Whether nothing could be sent for a while, because there was nothing, or because of the client.
+    is_paused: bool,
     /// The answer ends once this is over.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whether the drain has ended all waits: then everything goes out at once.
+    /// Whether the drain has ended all waits: then nothing waits any more.
     is_over: bool,
 }
 
 impl Pace {
     pub(crate) fn new(delivery: Delivery) -> Self {
-        Self { delivery, began: None, sent: 0, sleep: None, is_over: false }
+        Self { delivery, began: None, sent: 0, is_paused: false, sleep: None, is_over: false }
     }
 
     /// Whether the end of the answer comes later than its last byte.
     pub(crate) fn ends_later(&self) -> bool {
         matches!(self.delivery, Delivery::EndsLater(_))
+    }
+
+    /// Called when nothing more can be sent for now.
+    pub(crate) fn pause(&mut self) {
+        self.is_paused = true;
     }
 
     /// How many of the next bytes, of which there are `left`, go out now; at least one. A piece goes out when
@@ -46,6 +57,12 @@ impl Pace {
         cx: &mut Context<'_>,
     ) -> Poll<usize> {
         let Delivery::At(rate) = self.delivery else { return Poll::Ready(left) };
+        if mem::take(&mut self.is_paused)
+            && let Some(began) = self.began
+            && call.now() > began + Duration::from_nanos(rate.nanos_for(self.sent)) + CREDIT
+        {
+            (self.began, self.sent) = (None, 0);
+        }
         let began = *self.began.get_or_insert_with(|| call.now());
         let piece = rate.bytes_in(PIECE_TIME_NS).clamp(1, left as u64);
         let due = began.checked_add(Duration::from_nanos(rate.nanos_for(self.sent + piece)));

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use super::Call;
+use crate::call::plan::behavior_bytes;
 use crate::call::refusal::Refusal;
 use crate::record::side::SideCounts;
 use crate::record::{add, subtract};
@@ -38,6 +39,14 @@ impl Call {
         debug_assert!(bytes <= self.buffered_bytes.load(Ordering::Relaxed), "{bytes} are released");
         subtract(&self.buffered_bytes, bytes);
         self.record.release(bytes);
+    }
+
+    /// Releases what was held for an answer that will never come: only the behaviors in its headers, and the
+    /// one that was applied, stay in memory.
+    pub(super) fn release_answer(&self) {
+        let applied = self.state().applied.as_ref().map_or(0, behavior_bytes);
+        let stays = self.header_bytes() + applied;
+        self.release(self.buffered_bytes.load(Ordering::Relaxed).saturating_sub(stays));
     }
 
     /// Called when a message has been taken: `kept` of its bytes stay in memory, in place of the `held` bytes

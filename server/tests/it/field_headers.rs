@@ -3,12 +3,15 @@
 
 use std::fmt::Write as _;
 
-use longsync::v1::{LongSyncRequest, LongSyncResponse};
+use longsync::v1::{
+    LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncResponse,
+};
 use longsync_server::Options;
 use tonic::{Code, Response, Status};
 
 use crate::harness::{
-    Memory, Paused, Result, checked, config, delay, ms, options, timing_of, with_headers,
+    Memory, Paused, Result, checked, config, delay, ms, open_stream, options, timing_of,
+    with_headers,
 };
 
 const DELAY: &str = "x-envoy-fault-delay-request";
@@ -248,5 +251,90 @@ async fn what_envoy_ignores_is_refused_with_what_would_be_right() -> Result<()> 
     insta::assert_snapshot!(refusals);
     // Neither connection was harmed.
     assert_eq!(web.get("/long_sync?delay=1ms").await?.status(), 200);
+    Ok(())
+}
+
+/// A message whose delay is `own_ms`.
+fn message(id: u64, own_ms: u64) -> LongSyncExchangeRequest {
+    LongSyncExchangeRequest { id, delay: delay(ms(own_ms)), ..LongSyncExchangeRequest::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn envoys_delay_holds_all_messages_of_an_exchange() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = server.client().await?;
+    let (sender, messages) = open_stream();
+    // Headers come at once: a client may wait for them before it sends anything.
+    let clock = Paused::start();
+    let request = with_headers(messages, &[(DELAY, "500")])?;
+    let mut answers = client.long_sync_exchange(request).await?.into_inner();
+    assert_eq!(clock.elapsed(), ms(0));
+    sender.send(message(1, 20))?;
+    sender.send(message(2, 0))?;
+    for (id, at) in [(2, 500), (1, 520)] {
+        let answer = answers.message().await?.expect("each message is answered");
+        assert_eq!((answer.id, clock.elapsed()), (id, ms(at)));
+        assert_eq!(answer.timing.unwrap_or_default().planned, delay(ms(at)));
+    }
+    sender.send(message(3, 20))?;
+    answers.message().await?;
+    assert_eq!(clock.elapsed(), ms(540), "its delay is over");
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn envoys_abort_ends_streams_of_requests_that_stay_open_and_those_without_requests()
+-> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = server.client().await?;
+    let headers = [(DELAY, "500"), (ABORT, "503")];
+    for messages in [&[][..], &[message(1, 9_000), message(2, 0)]] {
+        let (sender, stream) = open_stream();
+        messages.iter().try_for_each(|message| sender.send(message.clone()))?;
+        // Without a message, the stream ends.
+        let sender = (!messages.is_empty()).then_some(sender);
+        let clock = Paused::start();
+        let status = client.long_sync_exchange(with_headers(stream, &headers)?).await;
+        let status = status.expect_err("it is aborted");
+        assert_eq!((status.code(), clock.elapsed()), (Code::Unavailable, ms(500)));
+        let timing = timing_of(&status)?;
+        assert_eq!(timing.fault, "fail(100%, UNAVAILABLE)");
+        drop(sender);
+
+        let (sender, stream) = open_stream();
+        let collected = |message: &LongSyncExchangeRequest| LongSyncCollectRequest {
+            delay: message.delay,
+            ..LongSyncCollectRequest::default()
+        };
+        messages.iter().try_for_each(|message| sender.send(collected(message)))?;
+        let sender = (!messages.is_empty()).then_some(sender);
+        let clock = Paused::start();
+        let status = client.long_sync_collect(with_headers(stream, &headers)?).await;
+        let status = status.expect_err("it is aborted");
+        assert_eq!((status.code(), clock.elapsed()), (Code::Unavailable, ms(500)));
+        let timing = timing_of(&status)?;
+        assert_eq!((timing.planned, timing.waited), (delay(ms(500)), delay(ms(500))));
+        drop(sender);
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn envoys_abort_comes_before_the_status_that_a_query_asks_for() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut web = server.web1().await?;
+    let clock = Paused::start();
+    let answer = web.send("GET", "/long_sync?delay=5s&status=503", &[(ABORT, "418")]).await?;
+    assert_eq!((answer.status().as_u16(), clock.elapsed()), (418, ms(0)));
+    Ok(())
+}
+
+/// Whatever delay Envoy's headers ask for, it is not part of the time from which the windows are counted.
+#[tokio::test(start_paused = true)]
+async fn a_stall_counts_from_the_first_call_and_comes_after_envoys_delay() -> Result<()> {
+    let stalled = "10ms; stall(at=300ms, for=1s, from=first_call)";
+    let server = Memory::start(checked(behaving(stalled)?)).await;
+    let timing = call(&server, &[(DELAY, "500")]).await??.into_inner().timing.unwrap_or_default();
+    assert_eq!((timing.queued, timing.planned), (delay(ms(800)), delay(ms(510))));
     Ok(())
 }
