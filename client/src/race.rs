@@ -7,6 +7,7 @@ mod cost;
 mod counters;
 mod delays;
 mod embedded;
+mod exchange;
 mod faults;
 mod forecast;
 mod http;

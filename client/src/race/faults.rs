@@ -77,7 +77,7 @@ impl<'a> RaceFaults<'a> {
 
     /// The fault of the call with this index.
     fn of_call(self, index: usize) -> Option<&'a FaultClause> {
-        self.drawn(index, 0)
+        self.first_failure().or_else(|| self.drawn(index, 0))
     }
 
     /// The fault of an exchange's stream whose first message is the call with this index.
@@ -88,23 +88,20 @@ impl<'a> RaceFaults<'a> {
     /// The fault of the message at this position of the stream whose first message is the call with the index
     /// `first`.
     pub(super) fn of_message(self, first: usize, position: usize) -> Option<&'a FaultClause> {
-        self.drawn(first + position, position as u64).filter(|clause| !clause.is_of_call())
+        let drawn = || self.drawn(first + position, position as u64);
+        self.first_failure().or_else(|| drawn().filter(|clause| !clause.is_of_call()))
     }
 
+    /// The fault that is drawn for the call with this index as a message at this position.
     fn drawn(self, index: usize, position: u64) -> Option<&'a FaultClause> {
         let (seed, id) = (self.seed?, call_id(index));
         let key = DrawKey { seed, name: CallName::Id(&id), attempt: 1, index: position };
-        let drawn = || self.behavior.draw_with_fault(&key).1.map(|clause| &**clause);
-        self.first_failure().or_else(drawn)
+        self.behavior.draw_with_fault(&key).1.map(|clause| &**clause)
     }
 
     /// The `fail_first` that all calls fail by: each is a first attempt, and there is no second one.
     fn first_failure(self) -> Option<&'a FaultClause> {
-        let is_first = |clause: &&FaultClause| match clause.fault() {
-            Fault::FailFirst { attempts, .. } => *attempts > 0,
-            _ => false,
-        };
-        self.clauses().clauses().find(is_first)
+        self.clauses().first_failure(|_| 1).map(|clause| &**clause)
     }
 
     /// Whether a call that the server refuses without processing it is made again, which is wrong if it was
@@ -176,6 +173,9 @@ mod tests {
         let delays = drawn("1ms; hang(100%)", Some(1));
         let hangs = delays.faults().unwrap();
         assert!(hangs.of_stream(0).is_none() && hangs.of_message(0, 3).is_some());
+        let delays = drawn("fail_first(1, ABORTED); reset(100%)", Some(1));
+        let both = delays.faults().unwrap();
+        assert!(both.of_stream(0).is_some() && both.of_message(0, 3).is_some());
     }
 
     #[test]

@@ -12,8 +12,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::race::calls::{CallLimit, Caller, ExchangeResult, WayContext};
+use crate::race::calls::{CallLimit, Caller, WayContext};
 use crate::race::cost::CostMeter;
+use crate::race::exchange::ExchangeResult;
 use crate::race::needs::MESSAGES_PER_STREAM;
 use crate::race::outcome::{CallEnd, RaceCall, WayRun};
 use crate::race::plan::{RacePlan, ThreadConnections};
