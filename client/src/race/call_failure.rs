@@ -29,13 +29,13 @@ pub(super) struct CallFailure {
     pub(super) status: String,
     pub(super) message: String,
     /// What the server reported of the call.
-    pub(super) reported: ReportedWait,
+    pub(super) reported: Option<Box<ReportedWait>>,
 }
 
 impl CallFailure {
     /// A failure of which the server reported nothing.
     fn unreported(code: Code, message: String) -> Self {
-        Self { status: code_name(code).to_owned(), message, reported: ReportedWait::default() }
+        Self { status: code_name(code).to_owned(), message, reported: None }
     }
 
     /// A failure by the client's own deadline, in the words of the server for the same.
@@ -54,7 +54,8 @@ impl CallFailure {
     /// The same failure; this fault explains it if the server reported no other.
     pub(super) fn explained_by(mut self, fault: Option<&FaultClause>) -> Self {
         if let Some(fault) = fault {
-            self.reported.fault.get_or_insert_with(|| fault.to_string().into());
+            let reported = self.reported.get_or_insert_default();
+            reported.fault.get_or_insert_with(|| fault.to_string().into());
         }
         self
     }
@@ -62,7 +63,6 @@ impl CallFailure {
     /// The end of a call that failed at `done`.
     pub(super) fn at(self, done: Duration) -> CallEnd {
         let Self { status, message, reported } = self;
-        let reported = (!reported.is_empty()).then(|| Box::new(reported));
         CallEnd::Failed { done, status, message, reported }
     }
 }
@@ -72,7 +72,7 @@ impl From<Status> for CallFailure {
         Self {
             status: code_name(status.code()).to_owned(),
             message: kept(status.message()),
-            reported: ReportedWait::from(timing(&status).as_ref()),
+            reported: ReportedWait::from(timing(&status).as_ref()).boxed(),
         }
     }
 }

@@ -125,7 +125,7 @@ impl WayContext {
                 let failure = CallFailure {
                     status: failure_name(failure.code).to_owned(),
                     message: kept(&failure.message),
-                    reported: ReportedWait::from(answer.timing.as_ref()),
+                    reported: ReportedWait::from(answer.timing.as_ref()).boxed(),
                 };
                 failure.at(done)
             }

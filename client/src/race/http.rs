@@ -45,7 +45,7 @@ fn reported(answer: &HttpAnswer) -> Result<ReportedWait, CallFailure> {
         None => line,
     };
     let status = format!("HTTP {}", answer.status.as_u16());
-    Err(CallFailure { status, message: kept(&message), reported })
+    Err(CallFailure { status, message: kept(&message), reported: reported.boxed() })
 }
 
 fn query(CallRequest { delay, behavior, call_id }: &CallRequest) -> String {

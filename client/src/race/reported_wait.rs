@@ -26,9 +26,9 @@ impl ReportedWait {
         self.planned.is_some() && self.waited.is_some()
     }
 
-    /// Whether nothing was reported.
-    pub(super) fn is_empty(&self) -> bool {
-        *self == Self::default()
+    /// In little memory, because most failures report nothing.
+    pub(super) fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
     }
 
     /// The end of a call that was answered at `done`.
