@@ -28,6 +28,7 @@ mod peer;
 #[cfg(feature = "cli")]
 mod printed;
 mod race;
+mod race_faults;
 mod report;
 #[cfg(feature = "cli")]
 mod usage;
