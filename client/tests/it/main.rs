@@ -26,6 +26,7 @@ mod load_trouble;
 mod loads;
 mod peer;
 #[cfg(feature = "cli")]
+mod planned_faults;
 mod printed;
 mod race;
 mod race_faults;
