@@ -38,7 +38,7 @@ async fn make(raw: &Raw, number: u64, rpc: &str, patience: Duration, bytes: u32)
                     response_bytes: bytes,
                     ..LongSyncExchangeRequest::default()
                 };
-                call.send(framed(&message), id == 3 && number % 3 > 0)?;
+                call.send(framed(&message), id == 3 && !number.is_multiple_of(3))?;
             }
         }
         "LongSyncStream" => {
@@ -58,7 +58,7 @@ async fn make(raw: &Raw, number: u64, rpc: &str, patience: Duration, bytes: u32)
                 echo_payload: true,
                 ..LongSyncRequest::default()
             };
-            call.send(framed(&message), rpc == "LongSync" || number % 3 > 0)?;
+            call.send(framed(&message), rpc == "LongSync" || !number.is_multiple_of(3))?;
         }
     }
     // Either it ends, or its client leaves.
