@@ -174,9 +174,9 @@ impl ExchangeAnswers {
         let message = match &plan.fault {
             Some(fault) => {
                 self.call.count_fault(fault);
+                self.call.release(plan.payload.held_bytes());
                 let Some(failure) = failure_of(fault) else {
                     self.hung += 1;
-                    self.call.release(plan.payload.held_bytes());
                     return None;
                 };
                 LongSyncExchangeResponse {
