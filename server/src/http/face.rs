@@ -158,7 +158,6 @@ async fn long_sync(call: &Call, planned: PlanResult) -> Result<Response<Body>, E
     if let Some(fault) = plan.fault_at(FaultMoment::Before) {
         return Err(call.ending_by(fault));
     }
-    call.expect_fault(plan.fault.as_deref());
     let start = call.arrived();
     let wait = Wait::new(start, plan.delay()).after_standing(call.queued_at(start, &plan));
     let spent = call.wait(wait).await;
