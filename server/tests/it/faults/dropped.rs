@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{applied, behaving, clause, ended, millis, server};
 use crate::harness::{
-    DATA, Frames, GOAWAY, HOUR, KINDS, Paused, Result, Socket, checked, eventually, frame, ms,
-    request, settle,
+    DATA, Frames, GOAWAY, HOUR, KINDS, Paused, RST_STREAM, Result, Socket, checked, eventually,
+    frame, ms, request, settle,
 };
 
 #[tokio::test(start_paused = true)]
@@ -65,6 +65,39 @@ async fn answers_before_a_drop_go_out() -> Result<()> {
         let data = came.iter().filter(|(_, frame)| frame.kind == DATA);
         let bytes: usize = data.map(|(_, frame)| frame.payload.len()).sum();
         assert!((40_000..41_000).contains(&bytes), "{delay}: {bytes}");
+    }
+    Ok(())
+}
+
+/// The answer is longer than what the socket takes before the client reads.
+#[tokio::test(start_paused = true)]
+async fn answers_that_the_socket_holds_up_go_out_before_the_end_of_their_connection() -> Result<()>
+{
+    const BYTES: usize = 3_000_000;
+    for text in ["0s; drop(100%, at=1)", "0s; goaway(100%, CANCEL, at=1)", "0s; reset(100%, at=1)"]
+    {
+        let server = server(text).await?;
+        let mut client = Frames::over(server.open().0).await?;
+        let wide = (1_u32 << 30).to_be_bytes();
+        // SETTINGS and WINDOW_UPDATE
+        client.send(4, 0, 0, &[&[0, 4][..], &wide].concat()).await?;
+        client.send(8, 0, 0, &wide).await?;
+        let stream = LongSyncStreamRequest {
+            count: Some(2),
+            response_bytes: u32::try_from(BYTES)?,
+            ..LongSyncStreamRequest::default()
+        };
+        client.write(&request(1, "LongSyncStream", &stream)).await?;
+        tokio::time::sleep(ms(10_000)).await;
+        let mut bytes = 0;
+        while let Ok(Some(frame)) = client.next().await {
+            bytes += if frame.kind == DATA { frame.payload.len() } else { 0 };
+            if frame.kind == RST_STREAM {
+                break;
+            }
+        }
+        assert!((BYTES..BYTES + 1_000).contains(&bytes), "{text}: {bytes}");
+        assert_eq!(applied(&server), [(clause(text)?, 1)], "{text}");
     }
     Ok(())
 }
