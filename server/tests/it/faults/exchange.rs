@@ -10,8 +10,8 @@ use tonic::Code;
 
 use super::{applied, behaving, clause, drawn, ended, millis, server, within_an_hour};
 use crate::harness::{
-    DATA, Frames, HEADERS, Memory, Paused, RST_STREAM, Result, ask, checked, config, delay, frame,
-    framed, ms, open, open_stream, request, settle, timed,
+    DATA, Frames, HEADERS, Memory, Paused, RST_STREAM, Raw, Result, ask, checked, config, delay,
+    frame, framed, ms, open, open_stream, request, settle, timed,
 };
 
 fn message(id: u64) -> LongSyncExchangeRequest {
@@ -157,6 +157,26 @@ async fn a_stream_ends_though_as_many_messages_hang_as_may_be_unanswered() -> Re
     let ended_it = within_an_hour(answers.message()).await.context("it does not end")?;
     assert!(ended_it?.is_none());
     assert_eq!(ended(&server, CallKind::LongSyncExchange, Outcome::Answered), 2);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_beyond_those_that_hang_are_left_unread() -> Result<()> {
+    let server = of_four("0s; hang(100%)").await?;
+    let mut builder = h2::client::Builder::new();
+    builder.max_send_buffer_size(16 << 20);
+    let raw = Raw::with(&builder, server.open().0).await?;
+    let mut call = raw.open("LongSyncExchange", &[]).await?;
+    // More than a window of 4 MiB + 64 KiB takes.
+    for id in 0..16 {
+        let large = LongSyncExchangeRequest { payload: vec![7; 500_000].into(), ..message(id) };
+        call.send(framed(&large), id == 15)?;
+    }
+    assert!(within_an_hour(call.ended()).await.is_none());
+    settle().await;
+    // Its client has left.
+    assert_eq!(server.snapshot().calls_in_flight(), 0);
+    assert_eq!(ended(&server, CallKind::LongSyncExchange, Outcome::Cancelled), 1);
     Ok(())
 }
 
