@@ -39,7 +39,7 @@ use crate::call::header_request::HeaderRequest;
 use crate::call::headers::CallHeaders;
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
 use crate::call::refusal::Refusal;
-use crate::call::wait::WaitTimes;
+use crate::call::wait::{Wait, WaitTimes};
 use crate::call::waiting::WaitState;
 use crate::config::Limits;
 use crate::record::{CloseReason, ConnectionRecord};
@@ -260,28 +260,15 @@ impl Call {
             ask.call_id.clone_into(&mut state.call_id);
         }
         let own = if ask.call_id.is_empty() { &state.call_id } else { ask.call_id };
-        // The fault of a collect is that of its first message.
-        let counts = index == 0 || self.kind != Some(CallKind::LongSyncCollect);
-        let attempt =
-            |clause: &FaultClause| if counts { self.attempt_of(clause, own) } else { u32::MAX };
-        let mut plan = worker.with_rules(&attempt, |rules| {
-            plan(&ask, &self.key(own, index), rules, self.limits())
-        })?;
+        let mut plan =
+            worker.with_rules(|rules| plan(&ask, &self.key(own, index), rules, self.limits()))?;
         if index == 0
-            && let Some(envoy) = self.envoy(own)
+            && let Some(envoy) = self.envoy_of(own)
         {
             plan.add_envoy(envoy);
         }
         state.applied = Some(plan.applied.clone());
         Ok((plan, received_at))
-    }
-
-    /// Which attempt of the call with this id this is, as far as a `fail_first` is concerned.
-    fn attempt_of(&self, clause: &FaultClause, call_id: &str) -> u32 {
-        if self.states_attempt {
-            return self.attempt;
-        }
-        self.worker().shared().seen_calls().count(&clause.to_string(), call_id)
     }
 
     /// The delay that a behavior draws for the answer with this index.
@@ -297,27 +284,37 @@ impl Call {
         DrawKey { seed: self.worker().seed(), name, attempt: self.attempt, index }
     }
 
-    /// How long a call with this plan whose wait begins at `start`, which is now, is queued. The delay of
-    /// Envoy's headers comes before that, and a call that they abort is not queued.
-    pub(crate) fn queued_at(&self, start: Instant, plan: &Plan) -> Duration {
-        let Some(stall) = &self.worker().shared().stall else { return Duration::ZERO };
-        if plan.is_aborted() {
-            return Duration::ZERO;
-        }
-        let envoy = self.envoy(&self.state().call_id);
-        stall.queued_at(start + envoy.map_or(Duration::ZERO, |envoy| envoy.delay))
+    /// The wait of a call with this plan, or of its first message, from `start`, which is now. The delay of
+    /// Envoy's headers comes before any stall.
+    pub(crate) fn first_wait(&self, start: Instant, plan: &Plan) -> Wait {
+        let has_stall = self.worker().shared().stall.is_some();
+        let envoy = if has_stall { self.envoy("") } else { None };
+        self.wait_from(start, plan, envoy.map_or(Duration::ZERO, |envoy| envoy.delay))
     }
 
-    /// What Envoy's headers do to this call, whose name is `call_id`.
-    fn envoy(&self, call_id: &str) -> Option<EnvoyDraw> {
+    /// The wait of a call or message with this plan from `start`, which is now. It can be served `after` that;
+    /// one that Envoy's headers abort is never queued.
+    pub(crate) fn wait_from(&self, start: Instant, plan: &Plan, after: Duration) -> Wait {
+        let stall = self.worker().shared().stall.as_ref().filter(|_| !plan.is_aborted());
+        let queued = stall.map_or(Duration::ZERO, |stall| stall.queued_at(start, after));
+        Wait::new(start, plan.delay()).after_standing(queued)
+    }
+
+    /// What Envoy's headers do to this call. `call_id` is that of its first message, which may be empty.
+    pub(crate) fn envoy(&self, call_id: &str) -> Option<EnvoyDraw> {
+        let state = self.state();
+        self.envoy_of(if call_id.is_empty() { &state.call_id } else { call_id })
+    }
+
+    fn envoy_of(&self, name: &str) -> Option<EnvoyDraw> {
         let envoy = &self.asked.as_deref().filter(|asked| asked.envoy.are_any())?.envoy;
-        Some(envoy.draw(&self.key(call_id, 0), self.kind != Some(CallKind::Http)))
+        Some(envoy.draw(&self.key(name, 0), self.kind != Some(CallKind::Http)))
     }
 
     /// The name of this host, if the answer must carry it.
     pub(crate) fn host_to_name(&self) -> Option<HeaderValue> {
-        let names_host = self.asked.as_deref().is_some_and(|asked| asked.names_host);
-        HeaderValue::from_str(&self.worker().shared().host).ok().filter(|_| names_host)
+        self.asked.as_deref().filter(|asked| asked.names_host)?;
+        HeaderValue::from_str(&self.worker().shared().host).ok()
     }
 
     /// The timing of an answer, and of the fault that goes along with it.
@@ -375,8 +372,7 @@ impl Call {
             planned: has_planned.then(|| to_proto(spent.planned())),
             waited: Some(to_proto(spent.waited())),
             // A call that Envoy's headers abort does not get as far as the queue.
-            queued: (!fault.is_some_and(FaultClause::is_of_envoy))
-                .then(|| to_proto(spent.queued())),
+            queued: (!fault.is_some_and(FaultClause::is_abort)).then(|| to_proto(spent.queued())),
             behavior: state.applied_text(),
             fault: fault.map(ToString::to_string).unwrap_or_default(),
             ..self.timing_without_wait()

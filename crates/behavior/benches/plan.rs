@@ -35,7 +35,7 @@ fn refuse(_: &str) -> Result<Behavior, String> {
 
 fn server(behavior: &Behavior) -> ServerPolicy<'_> {
     let max_delay = Duration::from_secs(3_600);
-    ServerPolicy { behavior, max_delay, is_fixed: false, read: &refuse, attempt: &|_| 1 }
+    ServerPolicy { behavior, max_delay, is_fixed: false, read: &refuse }
 }
 
 /// The entire decision for a call that asks for nothing itself.

@@ -37,10 +37,6 @@ pub struct ServerPolicy<'a> {
     pub is_fixed: bool,
     /// Reads the text of a caller's behavior: with [`Behavior::read`], or from a cache.
     pub read: &'a dyn Fn(&str) -> Result<Behavior, String>,
-    /// Which attempt of the call this is, as far as a `fail_first` is concerned: the attempt that the call
-    /// itself states, or how often that clause has [seen](crate::SeenCalls) the call. It is asked once for
-    /// each such clause.
-    pub attempt: &'a dyn Fn(&FaultClause) -> u32,
 }
 
 impl fmt::Debug for ServerPolicy<'_> {
@@ -113,13 +109,21 @@ impl AppliedBehavior {
         }
     }
 
-    fn decide(self, key: &DrawKey<'_>, attempt: &dyn Fn(&FaultClause) -> u32) -> Decision {
+    /// The first `fail_first` that an attempt does not get past, and which then takes the place of any other
+    /// error; see [`Faults::first_failure`](crate::Faults::first_failure).
+    pub fn first_failure(
+        &self,
+        attempt: impl FnMut(&FaultClause) -> u32,
+    ) -> Option<&Arc<FaultClause>> {
+        self.behavior()?.faults().first_failure(attempt)
+    }
+
+    fn decide(self, key: &DrawKey<'_>) -> Decision {
         let (delay, fault) = match self.behavior() {
             None => (self.draw(key), None),
             Some(behavior) => {
                 let (delay, drawn) = behavior.draw_with_fault(key);
-                let first = behavior.faults().first_failure(attempt);
-                (delay, first.or(drawn).cloned())
+                (delay, drawn.cloned())
             }
         };
         Decision { delay, fault, applied: self }
@@ -140,7 +144,7 @@ impl AppliedBehavior {
 pub struct Decision {
     /// How long it waits.
     pub delay: Duration,
-    /// The fault that hits it, if any: a `fail_first`, or the fault that it draws.
+    /// The fault that it draws, if any, unless a [`fail_first`](AppliedBehavior::first_failure) hits it.
     pub fault: Option<Arc<FaultClause>>,
     /// The behavior from which the delay was drawn.
     pub applied: AppliedBehavior,
@@ -158,7 +162,7 @@ pub fn decide(
     server: &ServerPolicy<'_>,
 ) -> Result<Decision, DecideError> {
     let applied = choose(request, server).map_err(|(place, why)| DecideError { place, why })?;
-    Ok(applied.decide(key, server.attempt))
+    Ok(applied.decide(key))
 }
 
 fn choose(
@@ -227,12 +231,7 @@ mod tests {
         let read =
             |text: &str| Behavior::read(text, &Rules::caller(LIMIT)).map_err(|why| why.to_string());
         let key = DrawKey { seed: 0, name: CallName::Id("any"), attempt: 1, index: 0 };
-        let attempt = &|_: &FaultClause| 1;
-        decide(
-            request,
-            &key,
-            &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read, attempt },
-        )
+        decide(request, &key, &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read })
     }
 
     proptest! {

@@ -91,9 +91,9 @@ impl FaultClause {
         Self { is_of_envoy: true, ..Self::new(share, fault, FaultMoment::After, 0) }
     }
 
-    /// Whether a header of Envoy asks for it, rather than a behavior.
-    pub fn is_of_envoy(&self) -> bool {
-        self.is_of_envoy
+    /// Whether it is the error that headers of Envoy ask for, rather than a fault of a behavior.
+    pub fn is_abort(&self) -> bool {
+        self.is_of_envoy && !self.is_answered()
     }
 
     /// `fail(100%, status)`, with an HTTP status from 400 to 599; [`None`] for any other status.
@@ -126,6 +126,11 @@ impl FaultClause {
         let is_of_message =
             matches!(self.fault, Fault::Fail(_) | Fault::FailFirst { .. } | Fault::Hang);
         self.is_of_envoy || !is_of_message
+    }
+
+    /// Whether it takes the place of an answer, at this moment.
+    pub fn ends_call_at(&self, moment: FaultMoment) -> bool {
+        !self.is_answered() && self.moment == moment
     }
 
     /// Whether the call is answered nonetheless.

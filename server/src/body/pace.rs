@@ -29,7 +29,7 @@ pub(crate) struct Pace {
     is_paused: bool,
     /// The answer ends once this is over.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whether the drain has ended all waits: then everything goes out at once.
+    /// Whether the drain has ended all waits: then nothing waits any more.
     is_over: bool,
 }
 

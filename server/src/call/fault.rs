@@ -9,6 +9,7 @@ use longsync_behavior::{Fault, FaultClause};
 
 use super::Call;
 use crate::call::ending::Ending;
+use crate::call::plan::Plan;
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
 use crate::record::CloseReason;
@@ -17,6 +18,26 @@ impl Call {
     /// Counts a fault that is applied to the call, or to one of its messages.
     pub(crate) fn count_fault(&self, clause: &FaultClause) {
         self.worker().counters().fault(clause);
+    }
+
+    /// Counts this attempt of a call that will be served as planned, and lets it fail if it is one of the first
+    /// and its behavior has a `fail_first`. `call_id` is that of its message, which may be empty.
+    pub(crate) fn count_attempt(&self, plan: &mut Plan, call_id: &str) {
+        if plan.is_aborted() {
+            return;
+        }
+        let first = plan.applied.first_failure(|clause| {
+            if self.states_attempt {
+                return self.attempt;
+            }
+            let clause = clause.to_string();
+            let state = self.state();
+            let name = if call_id.is_empty() { &state.call_id } else { call_id };
+            self.worker().shared().seen_calls().count(&clause, name)
+        });
+        if let Some(first) = first {
+            plan.fault = Some(Arc::clone(first));
+        }
     }
 
     /// Checks that the caller may choose how the call is answered, which it does in `field`.
@@ -94,7 +115,7 @@ impl Call {
     /// sends that.
     pub(crate) fn may_end_without_headers(&self) -> bool {
         let asked = self.asked.as_deref();
-        if asked.is_some_and(|asked| asked.envoy.are_any()) {
+        if asked.is_some_and(|asked| asked.envoy.may_abort()) {
             return true;
         }
         let header =
@@ -104,7 +125,12 @@ impl Call {
             Some(Err(_)) => return false,
             None => self.worker().default_behavior(),
         };
-        behavior.faults().clauses().any(|fault| fault.is_of_call() && !fault.is_answered())
+        let mut faults = behavior.faults().clauses();
+        faults.any(|fault| fault.is_of_call() && !fault.is_answered() && fault.at() == 0)
+    }
+
+    pub(crate) fn is_hung(&self) -> bool {
+        self.is_hung.load(Ordering::Relaxed)
     }
 
     /// Called when the call's answer begins: a fault may say how the answer is sent, or that the client must

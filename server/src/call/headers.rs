@@ -48,7 +48,7 @@ pub(crate) struct HeaderRules<'a> {
 const MAX_TRACEPARENT_BYTES: usize = 256;
 
 impl CallHeaders {
-    /// Reads the headers. If a header is repeated, the first value counts; for the attempts it is the last,
+    /// Reads the headers. If a header is repeated, the first value counts; for gRPC's attempts it is the last,
     /// because software that retries a call which was already a retry appends its own header.
     pub(crate) fn read(headers: &HeaderMap, rules: &HeaderRules<'_>) -> Self {
         let (mut read, mut envoy) = (Self::default(), 0);

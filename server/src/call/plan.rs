@@ -128,6 +128,11 @@ impl Plan {
         Duration::from_nanos(self.delay_ns)
     }
 
+    /// Lets the call wait longer.
+    pub(crate) fn add_delay(&mut self, delay: Duration) {
+        self.delay_ns = self.delay_ns.saturating_add(nanos(delay));
+    }
+
     /// Adds what Envoy's headers do: their delay comes first, and then their error in place of everything else.
     /// Their rate counts if the behavior has no fault.
     pub(crate) fn add_envoy(&mut self, envoy: EnvoyDraw) {
@@ -136,13 +141,13 @@ impl Plan {
             (self.delay_ns, self.fault) = (nanos(delay), abort);
             return;
         }
-        self.delay_ns = self.delay_ns.saturating_add(nanos(delay));
+        self.add_delay(delay);
         self.fault = self.fault.take().or(throughput);
     }
 
     /// Whether Envoy's headers abort the call.
     pub(crate) fn is_aborted(&self) -> bool {
-        self.fault.as_ref().is_some_and(|fault| fault.is_of_envoy() && !fault.is_answered())
+        self.fault.as_ref().is_some_and(|fault| fault.is_abort())
     }
 
     /// The same plan for a later message of a call whose fault is that of its first message.
@@ -195,7 +200,7 @@ impl Plan {
 
     /// The fault, if it takes the place of an answer at this moment.
     pub(crate) fn fault_at(&self, moment: FaultMoment) -> Option<&Arc<FaultClause>> {
-        self.fault.as_ref().filter(|fault| !fault.is_answered() && fault.moment() == moment)
+        self.fault.as_ref().filter(|fault| fault.ends_call_at(moment))
     }
 
     /// How many bytes the plan keeps in memory of what its caller sent.
@@ -318,7 +323,6 @@ mod tests {
             behavior: &Behavior::constant(Duration::from_secs(5)),
             max_delay: limits.max_delay,
             is_fixed: false,
-            attempt: &|_| 1,
             read: &|text| text.parse().map_err(|why: ParseBehaviorError| why.to_string()),
         };
         plan(ask, &key, &server, &limits)

@@ -151,7 +151,10 @@ impl ResponseFuture {
         cx: &mut Context<'_>,
     ) -> Poll<ReadyResponse> {
         let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
-        if let Some(bad) = rest.read_on(cx) {
+        // A call that hangs is not answered, whatever its body contains.
+        if let Some(bad) = rest.read_on(cx)
+            && !call.is_hung()
+        {
             call.cut(face::refusal_of_body(bad).into());
         }
         match (polled, rest.answer_waits_until()) {

@@ -67,11 +67,17 @@ impl StreamAnswers {
         received: &ReceivedMessage<LongSyncStreamRequest>,
     ) -> Result<Self, Refusal> {
         let ReceivedMessage { message, arrived } = received;
-        let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
+        let (mut plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
         let count = plan::count(message.count, call.limits())?;
         call.keep(plan.held_bytes(), arrived.held)?;
-        let wait =
-            Wait::new(arrived.at, plan.delay()).after_standing(call.queued_at(arrived.at, &plan));
+        call.count_attempt(&mut plan, "");
+        let ends_at_once =
+            plan.fault_at(FaultMoment::Before).is_some_and(|fault| fault.at().min(count) == 0);
+        let wait = if ends_at_once {
+            Wait::new(arrived.at, plan.delay())
+        } else {
+            call.first_wait(arrived.at, &plan)
+        };
         Ok(Self {
             call: Arc::clone(call),
             plan,

@@ -1,6 +1,7 @@
 //! Planned faults, on each kind of call, over HTTP/2 and HTTP/1.1.
 
 mod at;
+mod at_once;
 mod collect;
 mod counts;
 mod dropped;

@@ -14,6 +14,7 @@ mod delays;
 mod drain;
 mod exchange;
 mod faults;
+mod field_headers;
 mod goaway;
 mod harness;
 mod health;

@@ -63,7 +63,9 @@ fn every_fault_matches_the_oracle() {
         let behavior: Behavior = text.parse().unwrap_or_else(|why| panic!("{why}"));
         let decided = decide(&key, &behavior);
         assert_eq!(decided.delay, Duration::from_nanos(nanos.parse().unwrap()), "{line}");
-        let fault = decided.fault.map_or_else(|| "-".to_owned(), |fault| fault.to_string());
+        let first = decided.applied.first_failure(|_| key.attempt);
+        let fault = first.or(decided.fault.as_ref());
+        let fault = fault.map_or_else(|| "-".to_owned(), ToString::to_string);
         assert_eq!(fault, clause, "{line}");
         hit += usize::from(clause != "-");
     }
@@ -77,7 +79,6 @@ fn decide(key: &DrawKey<'_>, behavior: &Behavior) -> Decision {
         max_delay: DEFAULT_MOST,
         is_fixed: false,
         read: &|_| Err("nothing is read".to_owned()),
-        attempt: &|_| key.attempt,
     };
     longsync_behavior::decide(&BehaviorRequest::default(), key, &server).expect("a decision")
 }
