@@ -193,12 +193,7 @@ impl ExchangeAnswers {
                 ..LongSyncExchangeResponse::default()
             },
         };
-        let payload = if message.failure.is_none() {
-            plan.payload
-        } else {
-            self.call.release(plan.payload.held_bytes());
-            AnswerPayload::Empty
-        };
+        let payload = if message.failure.is_none() { plan.payload } else { AnswerPayload::Empty };
         self.making = Some(Box::new(Draft::new(message, payload)));
         None
     }
