@@ -162,7 +162,6 @@ async fn long_sync(call: &Call, planned: PlanResult) -> Result<Response<Body>, E
     if let Some(fault) = plan.fault_at(FaultMoment::Before) {
         return Err(call.ending_by(fault));
     }
-    call.expect_fault(plan.fault.as_deref());
     let start = call.arrived();
     let wait = call.first_wait(start, &plan);
     let spent = call.wait(wait).await;

@@ -174,9 +174,9 @@ impl ExchangeAnswers {
         let message = match &plan.fault {
             Some(fault) => {
                 self.call.count_fault(fault);
+                self.call.release(plan.payload.held_bytes());
                 let Some(failure) = failure_of(fault) else {
                     self.hung += 1;
-                    self.call.release(plan.payload.held_bytes());
                     return None;
                 };
                 LongSyncExchangeResponse {
@@ -193,12 +193,7 @@ impl ExchangeAnswers {
                 ..LongSyncExchangeResponse::default()
             },
         };
-        let payload = if message.failure.is_none() {
-            plan.payload
-        } else {
-            self.call.release(plan.payload.held_bytes());
-            AnswerPayload::Empty
-        };
+        let payload = if message.failure.is_none() { plan.payload } else { AnswerPayload::Empty };
         self.making = Some(Box::new(Draft::new(message, payload)));
         None
     }

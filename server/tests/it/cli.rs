@@ -1,6 +1,7 @@
 //! The binary, run as a user would.
 
 mod behavior;
+mod faults;
 mod refused;
 mod variables;
 

@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{applied, behaving, clause, ended, millis, server};
 use crate::harness::{
-    DATA, Frames, GOAWAY, HOUR, KINDS, Paused, Result, Socket, checked, eventually, frame, ms,
-    request, settle,
+    DATA, Frames, GOAWAY, HOUR, KINDS, Paused, RST_STREAM, Result, Socket, checked, eventually,
+    frame, ms, request, settle,
 };
 
 #[tokio::test(start_paused = true)]
@@ -65,6 +65,41 @@ async fn answers_before_a_drop_go_out() -> Result<()> {
         let data = came.iter().filter(|(_, frame)| frame.kind == DATA);
         let bytes: usize = data.map(|(_, frame)| frame.payload.len()).sum();
         assert!((40_000..41_000).contains(&bytes), "{delay}: {bytes}");
+    }
+    Ok(())
+}
+
+/// The answers are a little shorter or longer than what the socket takes before the client reads, so that the
+/// last of them is held up in different places.
+#[tokio::test(start_paused = true)]
+async fn answers_that_the_socket_holds_up_go_out_before_the_end_of_their_connection() -> Result<()>
+{
+    for fault in ["drop(100%, at=1)", "goaway(100%, CANCEL, at=1)", "reset(100%, at=1)"] {
+        let server = server(&format!("0s; {fault}")).await?;
+        for bytes in (1_036_000..1_064_000).step_by(4_000) {
+            let mut client = Frames::over(server.open().0).await?;
+            let wide = (1_u32 << 30).to_be_bytes();
+            // SETTINGS and WINDOW_UPDATE
+            client.send(4, 0, 0, &[&[0, 4][..], &wide].concat()).await?;
+            client.send(8, 0, 0, &wide).await?;
+            let stream = LongSyncStreamRequest {
+                count: Some(2),
+                response_bytes: bytes,
+                ..LongSyncStreamRequest::default()
+            };
+            client.write(&request(1, "LongSyncStream", &stream)).await?;
+            tokio::time::sleep(ms(10_000)).await;
+            let mut read = 0;
+            while let Ok(Some(frame)) = client.next().await {
+                read += if frame.kind == DATA { frame.payload.len() } else { 0 };
+                if frame.kind == RST_STREAM {
+                    break;
+                }
+            }
+            let bytes = usize::try_from(bytes)?;
+            assert!((bytes..bytes + 1_000).contains(&read), "{fault}: {read} of {bytes}");
+        }
+        assert_eq!(applied(&server), [(fault.to_owned(), 7)]);
     }
     Ok(())
 }

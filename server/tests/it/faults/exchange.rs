@@ -10,8 +10,8 @@ use tonic::Code;
 
 use super::{applied, behaving, clause, drawn, ended, millis, server, within_an_hour};
 use crate::harness::{
-    DATA, Frames, HEADERS, Memory, Paused, RST_STREAM, Result, ask, checked, config, delay, frame,
-    framed, ms, open, open_stream, request, settle, timed,
+    DATA, Frames, HEADERS, Memory, Paused, RST_STREAM, Raw, Result, ask, checked, config, delay,
+    frame, framed, ms, open, open_stream, request, settle, timed,
 };
 
 fn message(id: u64) -> LongSyncExchangeRequest {
@@ -161,6 +161,51 @@ async fn a_stream_ends_though_as_many_messages_hang_as_may_be_unanswered() -> Re
 }
 
 #[tokio::test(start_paused = true)]
+async fn requests_beyond_those_that_hang_are_left_unread() -> Result<()> {
+    let server = of_four("0s; hang(100%)").await?;
+    let mut builder = h2::client::Builder::new();
+    builder.max_send_buffer_size(16 << 20);
+    let raw = Raw::with(&builder, server.open().0).await?;
+    let mut call = raw.open("LongSyncExchange", &[]).await?;
+    // More than a window of 4 MiB + 64 KiB takes.
+    for id in 0..16 {
+        let large = LongSyncExchangeRequest { payload: vec![7; 500_000].into(), ..message(id) };
+        call.send(framed(&large), id == 15)?;
+    }
+    assert!(within_an_hour(call.ended()).await.is_none());
+    settle().await;
+    // Its client has left.
+    assert_eq!(server.snapshot().calls_in_flight(), 0);
+    assert_eq!(ended(&server, CallKind::LongSyncExchange, Outcome::Cancelled), 1);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_hang_or_fail_hold_no_bytes_for_their_answers() -> Result<()> {
+    for text in [
+        "1ms; hang(100%)",
+        "1ms; hang(100%, when=before)",
+        "1ms; fail(100%, ABORTED)",
+        "1ms; fail(100%, ABORTED, when=before)",
+    ] {
+        let server = server(text).await?;
+        let mut call = server.raw().await?.open("LongSyncExchange", &[]).await?;
+        for id in 0..5 {
+            let payload = vec![7; 10_000].into();
+            let message = LongSyncExchangeRequest { payload, echo_payload: true, ..message(id) };
+            call.send(framed(&message), false)?;
+        }
+        settle().await;
+        settle().await;
+        let metrics = server.web1().await?.get("/metrics").await?;
+        let line = metrics.body().lines().find(|it| it.starts_with("longsync_buffered_bytes "));
+        assert_eq!(line, Some("longsync_buffered_bytes 0"), "{text}");
+        assert_eq!(server.snapshot().calls_in_flight(), 1, "{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn in_the_servers_behavior_at_of_a_messages_fault_is_zero() -> Result<()> {
     let server = server("10ms; fail(100%, ABORTED, at=5)").await?;
     let came = answers_of(&server, vec![message(1), message(2)]).await?;
@@ -279,7 +324,14 @@ async fn headers_of_an_exchange_come_before_its_reset_only_if_answers_did() -> R
 
 #[tokio::test(start_paused = true)]
 async fn an_exchange_without_messages_has_the_fault_of_no_call() -> Result<()> {
-    for text in ["10ms; fail(100%, ABORTED)", "10ms; hang(100%)", "10ms; fail_first(1, ABORTED)"] {
+    for text in [
+        "10ms; fail(100%, ABORTED)",
+        "10ms; hang(100%)",
+        "10ms; fail_first(1, ABORTED)",
+        "10ms; reset(100%)",
+        "10ms; drop(100%, when=before)",
+        "10ms; goaway(100%)",
+    ] {
         let server = server(text).await?;
         assert_eq!(answers_of(&server, Vec::new()).await?, [], "{text}");
         assert_eq!(applied(&server), [], "{text}");

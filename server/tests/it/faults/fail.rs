@@ -188,3 +188,50 @@ async fn a_deadline_before_the_error_is_due_ends_the_call() -> Result<()> {
     assert!(applied(&server).is_empty());
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn over_http_head_and_post_have_the_same_error() -> Result<()> {
+    let server = server("10ms; fail(100%, 418, retry_info=3s)").await?;
+    for mut web in [server.web1().await?, server.web2().await?] {
+        for (method, body) in
+            [("HEAD", ""), ("POST", "planned by longsync\n"), ("GET", "planned by longsync\n")]
+        {
+            let clock = Paused::start();
+            let failed = web.send(method, "/long_sync", &[]).await?;
+            assert_eq!((failed.status().as_u16(), &**failed.body()), (418, body), "{method}");
+            assert_eq!(header(&failed, "retry-after"), Some("3"), "{method}");
+            assert_eq!(clock.elapsed(), ms(10), "{method}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_header_brings_an_error_which_a_field_or_query_replaces() -> Result<()> {
+    const HEADER: [(&str, &str); 1] = [("x-longsync-behavior", "7ms; fail(100%, NOT_FOUND)")];
+    let server = server("1ms; fail(100%, ABORTED)").await?;
+    let raw = server.raw().await?;
+    for (kind, rpc) in &KINDS[..3] {
+        for (request, code, fault) in [
+            (LongSyncRequest::default(), Code::NotFound, "fail(100%, NOT_FOUND)"),
+            (bringing("fail(100%, INTERNAL)"), Code::Internal, "fail(100%, INTERNAL)"),
+            (crate::harness::wait(ms(2)), Code::Ok, ""),
+        ] {
+            let mut call = raw.open(rpc, &HEADER).await?;
+            call.send(crate::harness::framed(&request), true)?;
+            let status = call.ended().await?.status;
+            assert_eq!(status.code(), code, "{kind}: {fault}");
+            if code != Code::Ok {
+                assert_eq!(timing_of(&status)?.fault, fault, "{kind}");
+            }
+        }
+    }
+    let mut web = server.web1().await?;
+    assert_eq!(web.send("GET", "/long_sync", &HEADER).await?.status(), 404);
+    assert_eq!(web.send("GET", "/long_sync?delay=1ms", &HEADER).await?.status(), 200);
+    // A status alone leaves the delay of the header as it is.
+    let clock = Paused::start();
+    assert_eq!(web.send("GET", "/long_sync?status=503", &HEADER).await?.status(), 503);
+    assert_eq!(clock.elapsed(), ms(7));
+    Ok(())
+}

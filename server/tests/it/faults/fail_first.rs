@@ -137,6 +137,22 @@ async fn failed(server: &Memory, names: &[&str]) -> Result<Vec<bool>> {
     Ok(failed)
 }
 
+/// It lies outside of the shares, and comes before them.
+#[tokio::test(start_paused = true)]
+async fn after_the_first_attempts_other_faults_have_their_shares() -> Result<()> {
+    for text in [
+        "0s; fail_first(1, UNAVAILABLE); fail(100%, ABORTED)",
+        "0s; fail(100%, ABORTED); fail_first(1, UNAVAILABLE)",
+    ] {
+        let server = server(text).await?;
+        let raw = server.raw().await?;
+        for expected in [Code::Unavailable, Code::Aborted, Code::Aborted] {
+            assert_eq!(code_with(&raw, "LongSync", "a", &[]).await?, expected, "{text}");
+        }
+    }
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn messages_of_an_exchange_are_attempts_of_the_calls_that_they_name() -> Result<()> {
     let server = server(TEXT).await?;
@@ -146,6 +162,20 @@ async fn messages_of_an_exchange_are_attempts_of_the_calls_that_they_name() -> R
     assert_eq!(failed(&server, &["c", "", ""]).await?, [true, true, false]);
     assert_eq!(failed(&server, &["", "", ""]).await?, [true, true, false]);
     assert_eq!(ended(&server, CallKind::LongSyncExchange, Outcome::Answered), 3);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_collect_is_one_attempt_however_many_messages_it_has() -> Result<()> {
+    let server = server(TEXT).await?;
+    let raw = server.raw().await?;
+    for expected in [Code::Unavailable, Code::Unavailable, Code::Ok] {
+        let mut call = raw.open("LongSyncCollect", &[]).await?;
+        for index in 0..3 {
+            call.send(framed(&named("a")), index == 2)?;
+        }
+        assert_eq!(call.ended().await?.status.code(), expected);
+    }
     Ok(())
 }
 

@@ -53,6 +53,22 @@ async fn a_graceful_goaway_answers_its_call_and_all_others_of_its_connection() -
 }
 
 #[tokio::test(start_paused = true)]
+async fn several_calls_that_plan_a_goaway_send_it_once() -> Result<()> {
+    let server = server("10ms; goaway(100%)").await?;
+    let mut client = Frames::over(server.open().0).await?;
+    let clock = Paused::start();
+    for (index, stream) in [1, 3, 5, 7].into_iter().enumerate() {
+        clock.until(ms(3 * index as u64)).await;
+        client.write(&request(stream, "LongSync", &LongSyncRequest::default())).await?;
+    }
+    let came = client.until_closed(clock).await?;
+    assert_eq!(goaways(&came), [(HIGHEST_STREAM, NO_ERROR), (7, NO_ERROR)]);
+    let ends = [1, 3, 5, 7].map(|stream| end_of(&came, stream));
+    assert_eq!(ends, [Some(10), Some(13), Some(16), Some(19)]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_whose_connection_goes_away_has_the_fault_in_its_timing() -> Result<()> {
     let text = "10ms; goaway(100%)";
     let server = server(text).await?;

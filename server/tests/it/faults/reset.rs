@@ -71,6 +71,26 @@ async fn over_http_1_a_reset_closes_the_connection_without_an_answer() -> Result
     Ok(())
 }
 
+#[tokio::test(start_paused = true)]
+async fn over_http_1_a_request_whose_body_is_not_complete_has_its_fault_all_the_same() -> Result<()>
+{
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    for text in ["20ms; reset(100%)", "20ms; drop(100%)", "20ms; goaway(100%, CANCEL)"] {
+        let server = server(text).await?;
+        let mut io = server.open().0;
+        let clock = Paused::start();
+        io.write_all(b"POST /long_sync HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\na").await?;
+        let mut answer = Vec::new();
+        io.read_to_end(&mut answer).await?;
+        assert_eq!(answer.escape_ascii().to_string(), "", "{text}");
+        assert_eq!(millis(clock.elapsed()), 20, "{text}");
+        settle().await;
+        assert_eq!(server.snapshot().calls_in_flight(), 0, "{text}");
+        assert_eq!(applied(&server), [(clause(text)?, 1)], "{text}");
+    }
+    Ok(())
+}
+
 /// What a client reads of a call until it is reset, and the code.
 async fn until_reset(call: RawCall) -> Result<(BytesMut, Option<h2::Reason>)> {
     let mut body = call.response.await?.into_body();
