@@ -3,6 +3,7 @@
 import contextlib
 import re
 import subprocess
+import tempfile
 import time
 
 import reports
@@ -12,10 +13,12 @@ from lib import run_case
 
 def curl(address, *flags):
     """The exit code, the status and the error of a request."""
-    command = ["curl", "--silent", "--show-error", "--http1.1", "--max-time", "2", "--output", "/dev/null"]
+    command = ["curl", "--silent", "--show-error", "--http1.1", "--max-time", "2"]
     url = f"http://{address}/long_sync?call_id=fault"
-    asked = [*command, "--write-out", "%{http_code}", *flags, url]
-    ended = subprocess.run(asked, capture_output=True, text=True, timeout=15, check=False)
+    # Before a retry curl truncates its output, which must be a file for that.
+    with tempfile.NamedTemporaryFile() as output:
+        asked = [*command, "--output", output.name, "--write-out", "%{http_code}", *flags, url]
+        ended = subprocess.run(asked, capture_output=True, text=True, timeout=15, check=False)
     return ended.returncode, ended.stdout, ended.stderr
 
 
