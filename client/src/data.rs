@@ -1,8 +1,10 @@
 //! Files that are read as input.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use longsync_stats::Observation;
 use longsync_text::in_words;
@@ -18,37 +20,55 @@ const MOST_BYTES: u64 = 256 << 20;
 /// The sentence that says what is wrong: it cannot be read, is too large, or is not data of this kind.
 pub(crate) fn observed(path: &Path) -> Result<Observation, String> {
     let limit = ReadLimit { bytes: MOST_DATA, instead: TOO_MUCH_DATA };
-    let bytes = if path == Path::new("-") {
-        read(io::stdin().lock(), limit)
-    } else {
-        read_file(path, limit)
-    }?;
+    let bytes = if is_stdin(path) { read_stdin(limit) } else { read_file(path, limit) }?;
     Observation::read(&bytes).map_err(|why| why.to_string())
 }
 
-/// The content of a file.
+/// The content of a file, or of stdin for `-`, as for other programs. A file of that name is `./-`.
 ///
 /// # Errors
 /// The sentence that says what is wrong, and names the file: it cannot be read, or is too large.
 pub(crate) fn content(path: &Path) -> Result<Vec<u8>, String> {
-    read_file(path, MOST).map_err(|why| format!("{}: {why}", path.display()))
+    if is_stdin(path) {
+        return stdin();
+    }
+    read_file(path, MOST).map_err(|why| format!("{}: {why}", name(path)))
 }
 
 /// Everything on stdin.
 ///
 /// # Errors
-/// The sentence that says what is wrong: it cannot be read, or is too large.
+/// The sentence that says what is wrong: it cannot be read, is too large, or was read before.
 pub(crate) fn stdin() -> Result<Vec<u8>, String> {
-    read(io::stdin().lock(), MOST).map_err(|why| format!("stdin: {why}"))
+    read_stdin(MOST).map_err(|why| format!("stdin: {why}"))
 }
 
-/// The content of a text file.
+/// The name of a file, or of stdin, in messages.
+pub(crate) fn name(path: &Path) -> impl fmt::Display {
+    if is_stdin(path) { Path::new("stdin") } else { path }.display()
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+fn read_stdin(limit: ReadLimit) -> Result<Vec<u8>, String> {
+    static IS_READ: AtomicBool = AtomicBool::new(false);
+    if IS_READ.swap(true, Ordering::Relaxed) {
+        return Err(
+            "two flags name it, but it can be read only once: give one of them a file".to_owned()
+        );
+    }
+    read(io::stdin().lock(), limit)
+}
+
+/// The content of a text file, or of stdin for `-`.
 ///
 /// # Errors
 /// Those of [`content`], and if it is not UTF-8.
 pub(crate) fn text(path: &Path) -> Result<String, String> {
     let text = String::from_utf8(content(path)?);
-    text.map_err(|_| format!("{}: it is not UTF-8 text: save it as UTF-8", path.display()))
+    text.map_err(|_| format!("{}: it is not UTF-8 text: save it as UTF-8", name(path)))
 }
 
 /// How much is read, and what to do if there is more.

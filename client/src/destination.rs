@@ -24,7 +24,9 @@ enum DestinationKind {
     /// A regular file, or one yet to be created. The result is written to a temporary file next to it, which
     /// is then renamed: no reader sees half of it, and if the disk is full, the old file stays.
     File { path: PathBuf, replaces: bool },
-    /// Anything else, such as a pipe, a device or an output that is already open.
+    /// A named pipe that some program reads. It stays open, so that its reader waits for the result.
+    Pipe(File),
+    /// Anything else, such as a device or an output that is already open.
     Stream,
 }
 
@@ -85,6 +87,10 @@ impl Destination {
         }
         let path = match fs::metadata(named) {
             Ok(about) if about.is_dir() => return Err(refused("it is a directory")),
+            Ok(about) if is_pipe(&about) => {
+                let pipe = open_pipe(named).map_err(|error| refused(&error))?;
+                return Ok(Self { named: named.to_owned(), kind: DestinationKind::Pipe(pipe) });
+            }
             Ok(about) if !about.is_file() => {
                 return Ok(Self { named: named.to_owned(), kind: DestinationKind::Stream });
             }
@@ -117,7 +123,7 @@ impl Destination {
     pub(crate) fn file(&self) -> Option<&Path> {
         match &self.kind {
             DestinationKind::File { path, .. } => Some(path),
-            DestinationKind::Stdout | DestinationKind::Stream => None,
+            DestinationKind::Stdout | DestinationKind::Pipe(_) | DestinationKind::Stream => None,
         }
     }
 
@@ -135,6 +141,7 @@ impl Destination {
                 DestinationKind::File { path, replaces } => {
                     replace(&path, replaces, content.as_ref())
                 }
+                DestinationKind::Pipe(mut pipe) => pipe.write_all(content.as_ref()),
                 // A file behind an open output is appended to, not truncated.
                 DestinationKind::Stream => {
                     let opened = File::options().append(true).open(&named);
@@ -153,6 +160,47 @@ fn is_open_output(path: &Path) -> bool {
     outputs.contains(&path) || ["/dev/fd", "/proc/self/fd"].iter().any(|fds| path.starts_with(fds))
 }
 
+/// Whether the path ends in a separator or in dots: such an end is ignored when a file is created.
+fn is_folder(path: &Path) -> bool {
+    let path = path.to_string_lossy();
+    matches!(path.rsplit(std::path::is_separator).next(), Some("" | "." | ".."))
+}
+
+#[cfg(unix)]
+fn is_pipe(about: &fs::Metadata) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    about.file_type().is_fifo()
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// Opens a named pipe, which without a reader would wait for one, perhaps forever.
+fn open_pipe(path: &Path) -> Result<File, String> {
+    let mut unblocked = File::options();
+    unblocked.write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+
+        let flags = rustix::fs::OFlags::NONBLOCK.bits();
+        unblocked.custom_flags(flags.cast_signed());
+    }
+    let _with_a_reader = unblocked.open(path).map_err(|error| {
+        let has_no_reader = error.kind() != io::ErrorKind::PermissionDenied;
+        if has_no_reader {
+            "no program reads from this pipe: start its reader first".to_owned()
+        } else {
+            in_words(&error)
+        }
+    })?;
+    // This one waits when the pipe is full.
+    File::options().append(true).open(path).map_err(|error| in_words(&error))
+}
+
 /// The path of a file that does not exist yet.
 fn missing(
     named: &Path,
@@ -160,6 +208,9 @@ fn missing(
 ) -> Result<PathBuf, DestinationError> {
     if named.symlink_metadata().is_ok() {
         return Err(refused("it is a link to a file that does not exist"));
+    }
+    if is_folder(named) {
+        return Err(refused("it ends like the name of a folder"));
     }
     let Some(name) = named.file_name() else {
         return Err(refused("it is not the name of a file"));

@@ -4,6 +4,7 @@ pub(crate) mod behavior_cache;
 mod deadline;
 pub(crate) mod ending;
 pub(crate) mod fault;
+pub(crate) mod header_request;
 pub(crate) mod headers;
 mod memory;
 mod output;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant, SystemTime};
 use http::{HeaderMap, HeaderValue};
 use longsync::duration::to_proto;
 use longsync::v1::Timing;
+use longsync_behavior::envoy::EnvoyDraw;
 use longsync_behavior::{AppliedBehavior, Behavior, CallName, DrawKey, FaultClause, FaultMoment};
 use longsync_text::duration::text;
 use longsync_timer::Sleep;
@@ -33,10 +35,11 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::call::deadline::{Deadline, parse_timeout};
 use crate::call::ending::Ending;
+use crate::call::header_request::HeaderRequest;
 use crate::call::headers::CallHeaders;
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
 use crate::call::refusal::Refusal;
-use crate::call::wait::WaitTimes;
+use crate::call::wait::{Wait, WaitTimes};
 use crate::call::waiting::WaitState;
 use crate::config::Limits;
 use crate::record::{CloseReason, ConnectionRecord};
@@ -61,8 +64,8 @@ pub(crate) struct Call {
     attempt: u32,
     /// Whether its headers state the attempt.
     states_attempt: bool,
-    /// The behavior from its header, or what is wrong with that header. Boxed, because it is rarely sent.
-    behavior_header: Option<Box<Result<Behavior, String>>>,
+    /// How its headers ask that it be answered.
+    asked: Option<Box<HeaderRequest>>,
     /// For the log line that the call writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
     is_admitted: bool,
@@ -72,9 +75,10 @@ pub(crate) struct Call {
     /// Whether its status can only be sent in the next turn.
     has_last_words: AtomicBool,
     is_client_gone: AtomicBool,
-    /// Whether it is never answered, as planned, and therefore neither counts as a call in flight for a drain
-    /// nor ends at its deadline.
+    /// Whether it is never answered, as planned, and therefore does not count as a call in flight for a drain.
     is_hung: AtomicBool,
+    /// Whether its deadline has no effect, because it hangs or will hang.
+    has_no_deadline: AtomicBool,
     /// Whether [`State::delivery`] is set, which is rarely the case.
     has_delivery: AtomicBool,
     /// Whether [`State::encoder`] is set, which is checked often and is rarely the case.
@@ -126,6 +130,9 @@ impl Call {
             ending = Some(why.into());
             String::new()
         });
+        if let Some(why) = headers.refused {
+            ending = Some(why.into());
+        }
         if let Some(header) = headers.repeated {
             ending = Some(Refusal::invalid(header, "given twice: send it once").into());
         }
@@ -147,7 +154,7 @@ impl Call {
             deadline,
             attempt: headers.attempt,
             states_attempt: headers.states_attempt,
-            behavior_header: headers.behavior.map(Box::new),
+            asked: headers.asked,
             traceparent: headers.traceparent,
             is_admitted,
             waiting: WaitState::default(),
@@ -155,6 +162,7 @@ impl Call {
             has_last_words: AtomicBool::new(false),
             is_client_gone: AtomicBool::new(false),
             is_hung: AtomicBool::new(false),
+            has_no_deadline: AtomicBool::new(false),
             has_delivery: AtomicBool::new(false),
             waits_for_encoder: AtomicBool::new(false),
             handed_over: AtomicU32::new(0),
@@ -167,12 +175,11 @@ impl Call {
         Arc::new(call)
     }
 
-    /// Accounts for the memory that the behavior in its header takes for as long as the call lasts.
+    /// Accounts for the memory that the behaviors in its headers take for as long as the call lasts.
     fn hold_header(&self) -> Result<(), Refusal> {
-        match self.behavior_header.as_deref() {
-            Some(Ok(behavior)) => self.hold(text_bytes(behavior.text())),
-            _ => Ok(()),
-        }
+        let Some(asked) = self.asked.as_deref() else { return Ok(()) };
+        let behaviors = [&asked.behavior, &asked.rpc_behavior].into_iter().flatten().flatten();
+        self.hold(behaviors.map(|behavior| text_bytes(behavior.text())).sum())
     }
 
     /// Private, so that a call does not give access to everything.
@@ -234,9 +241,12 @@ impl Call {
         received: Instant,
     ) -> Result<(Plan, SystemTime), Refusal> {
         let received_at = self.worker().by_wall_clock(received);
-        let header = self.behavior_header.as_deref();
-        let header = header.map(|header| header.as_ref().map_err(String::as_str));
-        let ask = Ask { header, ..ask };
+        let asked = self.asked.as_deref();
+        let ask = Ask {
+            header: asked.and_then(|asked| borrowed(asked.behavior.as_ref())),
+            rpc_behavior: asked.and_then(|asked| borrowed(asked.rpc_behavior.as_ref())),
+            ..ask
+        };
         let worker = self.worker();
         let mut state = self.state();
         let is_first = state.received_at.is_none();
@@ -246,23 +256,15 @@ impl Call {
             ask.call_id.clone_into(&mut state.call_id);
         }
         let own = if ask.call_id.is_empty() { &state.call_id } else { ask.call_id };
-        // The fault of a collect is that of its first message.
-        let counts = index == 0 || self.kind != Some(CallKind::LongSyncCollect);
-        let attempt =
-            |clause: &FaultClause| if counts { self.attempt_of(clause, own) } else { u32::MAX };
-        let plan = worker.with_rules(&attempt, |rules| {
-            plan(&ask, &self.key(own, index), rules, self.limits())
-        })?;
+        let mut plan =
+            worker.with_rules(|rules| plan(&ask, &self.key(own, index), rules, self.limits()))?;
+        if index == 0
+            && let Some(envoy) = self.envoy_of(own)
+        {
+            plan.add_envoy(envoy);
+        }
         state.applied = Some(plan.applied.clone());
         Ok((plan, received_at))
-    }
-
-    /// Which attempt of the call with this id this is, as far as a `fail_first` is concerned.
-    fn attempt_of(&self, clause: &FaultClause, call_id: &str) -> u32 {
-        if self.states_attempt {
-            return self.attempt;
-        }
-        self.worker().shared().seen_calls().count(&clause.to_string(), call_id)
     }
 
     /// The delay that a behavior draws for the answer with this index.
@@ -278,9 +280,37 @@ impl Call {
         DrawKey { seed: self.worker().seed(), name, attempt: self.attempt, index }
     }
 
-    /// How long a call whose wait begins at `start`, which is now, is queued.
-    pub(crate) fn queued_at(&self, start: Instant) -> Duration {
-        self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.queued_at(start))
+    /// The wait of a call with this plan, or of its first message, from `start`, which is now. The delay of
+    /// Envoy's headers comes before any stall.
+    pub(crate) fn first_wait(&self, start: Instant, plan: &Plan) -> Wait {
+        let has_stall = self.worker().shared().stall.is_some();
+        let envoy = if has_stall { self.envoy("") } else { None };
+        self.wait_from(start, plan, envoy.map_or(Duration::ZERO, |envoy| envoy.delay))
+    }
+
+    /// The wait of a call or message with this plan from `start`, which is now. It can be served `after` that;
+    /// one that Envoy's headers abort is never queued.
+    pub(crate) fn wait_from(&self, start: Instant, plan: &Plan, after: Duration) -> Wait {
+        let stall = self.worker().shared().stall.as_ref().filter(|_| !plan.is_aborted());
+        let queued = stall.map_or(Duration::ZERO, |stall| stall.queued_at(start, after));
+        Wait::new(start, plan.delay()).after_standing(queued)
+    }
+
+    /// What Envoy's headers do to this call. `call_id` is that of its first message, which may be empty.
+    pub(crate) fn envoy(&self, call_id: &str) -> Option<EnvoyDraw> {
+        let state = self.state();
+        self.envoy_of(if call_id.is_empty() { &state.call_id } else { call_id })
+    }
+
+    fn envoy_of(&self, name: &str) -> Option<EnvoyDraw> {
+        let envoy = &self.asked.as_deref().filter(|asked| asked.envoy.are_any())?.envoy;
+        Some(envoy.draw(&self.key(name, 0), self.kind != Some(CallKind::Http)))
+    }
+
+    /// The name of this host, if the answer must carry it.
+    pub(crate) fn host_to_name(&self) -> Option<HeaderValue> {
+        let names_host = self.asked.as_deref().is_some_and(|asked| asked.names_host);
+        HeaderValue::from_str(&self.worker().shared().host).ok().filter(|_| names_host)
     }
 
     /// The timing of an answer, and of the fault that goes along with it.
@@ -337,7 +367,8 @@ impl Call {
             received_at: state.received_at.map(Into::into),
             planned: has_planned.then(|| to_proto(spent.planned())),
             waited: Some(to_proto(spent.waited())),
-            queued: Some(to_proto(spent.queued())),
+            // A call that Envoy's headers abort does not get as far as the queue.
+            queued: (!fault.is_some_and(FaultClause::is_abort)).then(|| to_proto(spent.queued())),
             behavior: state.applied_text(),
             fault: fault.map(ToString::to_string).unwrap_or_default(),
             ..self.timing_without_wait()
@@ -412,7 +443,7 @@ impl Call {
     /// noticed.
     fn is_cut_before_poll(&self) -> bool {
         let due = self.waiting.polled(self.arrived);
-        if let Some(deadline) = self.deadline.filter(|_| !self.is_cut() && !self.is_hung())
+        if let Some(deadline) = self.deadline().filter(|_| !self.is_cut())
             && deadline.at() <= self.now()
             && due.is_none_or(|due| deadline.at() < due)
         {
@@ -424,8 +455,12 @@ impl Call {
     /// When the call's `CallTask` must be polled next: at the due time or the deadline, whichever is earlier.
     fn next_poll(&self) -> Option<Instant> {
         let due = self.waiting.wakes_at(self.arrived);
-        let deadline = self.deadline.filter(|_| !self.is_hung());
-        due.into_iter().chain(deadline.map(Deadline::at)).min()
+        due.into_iter().chain(self.deadline().map(Deadline::at)).min()
+    }
+
+    /// The deadline at which the server ends the call.
+    fn deadline(&self) -> Option<Deadline> {
+        self.deadline.filter(|_| !self.has_no_deadline.load(Ordering::Relaxed))
     }
 
     /// Notes that the call is cut and that its status can only be sent in the next turn.
@@ -498,6 +533,11 @@ impl Drop for Call {
             "call ended"
         );
     }
+}
+
+/// A behavior of a header, as a decision takes it.
+fn borrowed(header: Option<&Result<Behavior, String>>) -> Option<Result<&Behavior, &str>> {
+    header.map(|header| header.as_ref().map_err(String::as_str))
 }
 
 impl State {

@@ -109,7 +109,7 @@ impl CloseReason {
         }
     }
 
-    /// Counts the closure if the client is to blame. Returns the reason.
+    /// Counts or logs the closure if the client is to blame. Returns the reason.
     pub(crate) fn carried_out(self, worker: &Worker) -> Box<dyn Error + Send + Sync> {
         match self {
             Self::TooManyWalks => {
@@ -121,8 +121,7 @@ impl CloseReason {
             }
             Self::ClientLeft => "the client disconnected in the middle of a request's body".into(),
             Self::TooManyResets => {
-                let why =
-                    "a client has made us reset more than 1,024 streams: its connection is closed";
+                let why = "a client has made us reset too many streams: its connection is closed";
                 tracing::warn!("{why}");
                 why.into()
             }

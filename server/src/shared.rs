@@ -9,7 +9,6 @@ pub(crate) mod health;
 pub(crate) mod scrapes;
 mod stall;
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use longsync_behavior::SeenCalls;
 use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::config::Config;
+use crate::config::{Config, random};
 use crate::shared::budget::Budget;
 use crate::shared::counters::{Counters, Snapshot};
 use crate::shared::foreign::LastReports;
@@ -67,7 +66,7 @@ impl Shared {
             buffered_bytes: Budget::new(limits.max_buffered_bytes, BYTES_AHEAD, workers),
             stall: StallClock::of(&config.behavior),
             counters: Counters::new(workers, &config.behavior),
-            seen_calls: Mutex::new(SeenCalls::new(random_keys(), SeenCalls::MOST)),
+            seen_calls: Mutex::new(SeenCalls::new([random(), random()], SeenCalls::MOST)),
             config,
             host: host_name(),
             connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
@@ -116,11 +115,6 @@ impl Shared {
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.counters.read(Snapshot::clone)
     }
-}
-
-/// Keys that no caller knows.
-fn random_keys() -> [u64; 2] {
-    [0, 1].map(|half| RandomState::new().hash_one(half))
 }
 
 #[cfg(unix)]

@@ -175,19 +175,13 @@ impl Worker {
         behaviors.read(text, self.limits().max_delay)
     }
 
-    /// Calls `decide` with the rules on what callers may ask for. `attempt` is as in
-    /// [`behavior::ServerPolicy`].
-    pub(crate) fn with_rules<T>(
-        &self,
-        attempt: &dyn Fn(&FaultClause) -> u32,
-        decide: impl FnOnce(&behavior::ServerPolicy<'_>) -> T,
-    ) -> T {
+    /// Calls `decide` with the rules on what callers may ask for.
+    pub(crate) fn with_rules<T>(&self, decide: impl FnOnce(&behavior::ServerPolicy<'_>) -> T) -> T {
         decide(&behavior::ServerPolicy {
             behavior: self.default_behavior(),
             max_delay: self.limits().max_delay,
             is_fixed: self.shared.config.is_fixed,
             read: &|text| self.read_behavior(text),
-            attempt,
         })
     }
 

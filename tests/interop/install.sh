@@ -52,7 +52,7 @@ go_client() {
         why="grpc-go is not installed and could not be: $why"
         return 1
     fi
-    GO_CLIENT=$scratch/go_client
+    export GO_CLIENT=$scratch/go_client
     quietly go -C "$1" build -buildvcs=false -o "$GO_CLIENT" . && return
     # All its modules are available, so its source is at fault.
     report FAIL 'grpc-go build' "$why"
@@ -99,7 +99,7 @@ java_client() {
             dependency:copy-dependencies "-DoutputDirectory=$jars" || return
         cp "$1/pom.xml" "$jars" || return
     fi
-    JAVA_CLASSES=$classes:$jars/*
+    export JAVA_CLASSES=$classes:$jars/*
     quietly javac -Xlint:all,-try,-path -Werror -cp "$jars/*" -d "$classes" "$1"/*.java && return
     # All its dependencies are available, so its source is at fault.
     report FAIL 'grpc-java build' "$why"

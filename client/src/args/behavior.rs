@@ -113,7 +113,8 @@ impl BehaviorArgs {
 
     /// The behavior of a server that allows delays up to `most`.
     fn within(&self, most: Duration, text: &str) -> Result<Behavior, ParseBehaviorError> {
-        let recordings = Recordings::below(self.replay_dir.as_deref().unwrap_or(Path::new(".")));
+        let recordings =
+            Recordings::below(self.replay_dir.as_deref().unwrap_or_else(|| Path::new(".")));
         let read = |file: &str| recordings.read(file, most);
         Behavior::read(text, &Rules::server(most, &read))
     }

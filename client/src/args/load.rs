@@ -23,8 +23,8 @@ pub(crate) struct LoadArgs {
     #[command(flatten)]
     plan: plan::PlanArgs,
 
-    /// Run the plan in this record or plan file again; along with it, give only flags for judgment and
-    /// output.
+    /// Run the plan in this record or plan file (`-`: stdin) again; along with it, give only flags for judgment
+    /// and output.
     #[arg(long = "plan", value_name = "FILE", help_heading = "Repetition")]
     plan_file: Option<PathBuf>,
 

@@ -13,7 +13,7 @@ use crate::chart::series::SeriesStyle;
 use crate::chart::theme::{BOLD, FAINT};
 use crate::wrap::wrapped;
 
-const FEWEST_COLUMNS: usize = 24;
+const FEWEST_COLUMNS: usize = 20;
 const FEWEST_ROWS: usize = 2;
 /// The room after the drawing, for half of the last tick's label.
 const BEHIND: usize = 4;

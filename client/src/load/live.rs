@@ -9,7 +9,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use longsync_text::{counted, grouped};
 
-pub use self::display::LiveDisplay;
+pub use self::display::{LiveDisplay, TerminalSize};
 use self::line::StyledLine;
 pub use self::view::{LiveBoard, RunGoal};
 use self::view::{LiveLatency, LiveView};

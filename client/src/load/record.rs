@@ -58,6 +58,7 @@ struct JsonLoad<'a> {
     connections: usize,
     /// The mean number of streams that the server allowed on each of them then.
     streams_per_connection: u64,
+    without_connection_ns: u64,
     lost_workers: usize,
     counts: JsonCounts,
     errors: JsonErrors<'a>,
@@ -122,6 +123,7 @@ pub fn to_json(report: &Report) -> serde_json::Result<String> {
         warm_up: load.warm_up,
         connections: load.connections,
         streams_per_connection: load.streams_per_connection,
+        without_connection_ns: nanos(load.without_connection),
         lost_workers: load.lost_workers,
         counts: JsonCounts::of(&load.figures.counts),
         errors: errors(report),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_stats::{ConfidenceInterval, Quantile};
+use longsync_stats::{ConfidenceInterval, Quantile, Share};
 use longsync_text::duration::{rounded_to, text};
 use longsync_text::grouped;
 
@@ -104,13 +104,16 @@ pub(super) fn rate(count: u64, time: Duration) -> f64 {
     count as f64 / time.as_secs_f64().max(1e-9)
 }
 
-/// A share in percent, to two digits: `41 %`, `0.12 %`, `< 0.01 %`. The share of an empty total is 0.
+/// A share in percent, to two digits: `41 %`, `0.12 %`, `< 0.01 %`; above 99 % as verdicts show it, to four.
+/// The share of an empty total is 0.
 #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
 pub(super) fn percent(part: u64, whole: u64) -> String {
     let percent = 100.0 * part as f64 / whole.max(1) as f64;
+    let most = Share::of(part, whole).filter(|_| percent > 99.0);
+    if let Some(most) = most {
+        return format!("{} %", most.percent());
+    }
     match percent {
-        all if part == whole && part > 0 => format!("{all:.0} %"),
-        most if most > 99.0 => format!("{:.2} %", (most * 100.0).floor() / 100.0),
         little if part > 0 && little < 0.01 => "< 0.01 %".to_owned(),
         some => format!("{} %", decimal(some, 2)),
     }
@@ -189,7 +192,10 @@ mod tests {
             (1, 3, "33 %"),
             (12, 10_000, "0.12 %"),
             (1, 100_000, "< 0.01 %"),
-            (99_999, 100_000, "99.99 %"),
+            (99_999, 100_000, "99.999 %"),
+            (u64::MAX - 1, u64::MAX, "99.999999 %"),
+            (995, 1_000, "99.5 %"),
+            (9_995_936, 10_000_000, "99.96 %"),
         ] {
             assert_eq!(percent(part, whole), shown);
         }
@@ -204,6 +210,25 @@ mod tests {
             prop_assert!(shown.starts_with('[') && shown.ends_with(']'));
             prop_assert!(!per_second(count, Duration::from_nanos(at >> shift)).is_empty());
             prop_assert!(percent(count >> shift, count).ends_with('%'));
+        }
+
+        /// A report shows a share in its heading as it shows it in its verdict: with at most the same digits, and
+        /// rounded alike.
+        #[test]
+        fn a_share_is_rounded_as_in_a_verdict(part in 0_u64..10_000_000) {
+            let whole = 10_000_000;
+            let shown = percent(part, whole);
+            let verdict = Share::of(part, whole).unwrap().percent().to_string();
+            let number = |text: &str| text.parse::<f64>().unwrap();
+            match shown.strip_suffix(" %").unwrap() {
+                "< 0.01" => prop_assert!(number(&verdict) < 0.01),
+                shown if number(shown) > 99.0 => prop_assert_eq!(shown, verdict),
+                shown => {
+                    let digits = shown.split_once('.').map_or(0, |(_, digits)| digits.len());
+                    let off = (number(shown) - number(&verdict)).abs();
+                    prop_assert!(off <= 0.5 * 0.1_f64.powi(i32::try_from(digits).unwrap()) + 0.005);
+                }
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _};
 
 use anstream::{AutoStream, ColorChoice};
 use longsync_client::load::Settings;
-use longsync_client::load::live::{LiveBoard, LiveDisplay, RunGoal};
+use longsync_client::load::live::{LiveBoard, LiveDisplay, RunGoal, TerminalSize};
 
 use crate::columns;
 
@@ -16,9 +16,11 @@ pub(super) struct Drawing {
 }
 
 impl Drawing {
-    /// Draws a run; [`None`] if nobody is watching: the output is not a terminal.
+    /// Draws a run; [`None`] if nobody is watching: the output is not a terminal, or one on which the cursor
+    /// cannot be moved.
     pub(super) fn follow(settings: &Settings) -> Option<Self> {
-        if !io::stderr().is_terminal() || !io::stdout().is_terminal() {
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        if is_dumb || !io::stderr().is_terminal() || !io::stdout().is_terminal() {
             return None;
         }
         let goal = RunGoal { calls: settings.plan.calls, time: settings.lasts };
@@ -30,7 +32,7 @@ impl Drawing {
         };
         let warm_up = settings.plan.warm_up;
         // If its thread cannot be started, the run is just not displayed.
-        let display = LiveDisplay::start(&board, warm_up, io::stderr(), columns, styled).ok()?;
+        let display = LiveDisplay::start(&board, warm_up, io::stderr(), size, styled).ok()?;
         Some(Self { board, _display: display })
     }
 
@@ -38,4 +40,9 @@ impl Drawing {
     pub(super) fn board(&self) -> LiveBoard {
         self.board.clone()
     }
+}
+
+fn size() -> TerminalSize {
+    let rows = terminal_size::terminal_size().map(|(_, height)| usize::from(height.0));
+    TerminalSize { columns: columns(), rows: rows.unwrap_or(usize::MAX) }
 }

@@ -55,7 +55,7 @@ fn behaviors_are_shown_at_the_terminals_width() {
 
 /// Except for the two lines that are meant to be copied: the behavior, and the server's command line.
 #[test]
-fn a_report_fits_terminals_of_40_columns_and_more_with_every_figure() {
+fn a_report_fits_terminals_of_20_columns_and_more_with_every_figure() {
     // Most of the last one is never drawn, which a sentence among its figures says.
     for text in [MIXED, "attempts(lognormal(p50=10ms, p99=200ms), 5ms)", "exponential(1h)"] {
         let mut report = BehaviorReport::of(text.parse().unwrap());
@@ -66,7 +66,7 @@ fn a_report_fits_terminals_of_40_columns_and_more_with_every_figure() {
             let rows = text.lines().filter(|line| line.starts_with("  p"));
             rows.map(str::to_owned).collect::<Vec<_>>()
         };
-        for columns in 40..=160 {
+        for columns in 20..=160 {
             let drawn = plain(columns);
             let wide = drawn.lines().skip(1).find(|line| line.chars().count() > columns);
             assert_eq!(wide, None, "{columns}:\n{drawn}");

@@ -217,3 +217,104 @@ async fn a_pipe_gets_the_record_and_an_output_that_nobody_reads_is_not_an_error(
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert_eq!(stderr(&output), "0\n");
 }
+
+/// A named pipe in a folder of this name.
+#[cfg(unix)]
+fn pipe(name: &str) -> std::path::PathBuf {
+    let pipe = folder(name).join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    pipe
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_that_nobody_reads_is_refused_before_any_call() {
+    let server = start(Limits::default());
+    let (url, pipe) = (server.target.to_string(), pipe("unread_pipe"));
+    let pipe = pipe.to_str().unwrap();
+    for args in [
+        &["load", "--url", &url, "-n", "5", "--svg", pipe][..],
+        &["load", "--url", &url, "-n", "5", "--record", pipe, "--overwrite"],
+        &["race", "-n", "2", "--delay", "1ms", "--svg", pipe],
+        &["behavior", "1ms", "--svg", pipe],
+    ] {
+        let output = crate::cli::client(args).await;
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stdout(&output));
+        assert!(stderr(&output).contains("start its reader first"), "{}", stderr(&output));
+    }
+    assert_eq!(server.stats.snapshot().calls_started(longsync_server::CallKind::LongSync), 0);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_with_a_reader_gets_the_whole_result() {
+    let server = start(Limits::default());
+    let pipe = pipe("read_pipe");
+    // Opening waits for the writer.
+    let reader = pipe.clone();
+    let reading = tokio::task::spawn_blocking(move || std::fs::read_to_string(reader).unwrap());
+    let url = server.target.to_string();
+    let args = ["-n", "5", "-c", "1", "--quiet", "--record", pipe.to_str().unwrap()];
+    // The reader may not have been started yet.
+    let mut output = load(&url, &args).await;
+    while stderr(&output).contains("start its reader first") {
+        output = load(&url, &args).await;
+    }
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let record = reading.await.unwrap();
+    assert!(record.starts_with("{\n  \"schema\"") && record.ends_with("}\n"), "{record}");
+}
+
+#[tokio::test]
+async fn a_name_that_ends_like_a_folders_is_refused() {
+    let folder = folder("load_folder");
+    for end in ["x.svg/", "x.svg/.", "none/.."] {
+        let file = format!("{}/{end}", folder.display());
+        let output = crate::cli::client(&["behavior", "1ms", "--svg", &file]).await;
+        assert_eq!(output.status.code(), Some(1), "{end}");
+        assert!(stderr(&output).contains("ends like the name of a folder"), "{}", stderr(&output));
+    }
+    assert!(names(&folder).is_empty(), "{:?}", names(&folder));
+}
+
+/// Runs `load` with this text on stdin.
+async fn load_of(args: &[&str], stdin: &str) -> Output {
+    use std::io::Write as _;
+    use std::process::Stdio;
+
+    let (mut command, stdin) = (command(&[&["load"], args].concat()), stdin.to_owned());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let running = move || {
+        let mut child = command.spawn().unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        // A client that refuses its arguments reads nothing.
+        let _ = pipe.write_all(stdin.as_bytes());
+        drop(pipe);
+        child.wait_with_output().unwrap()
+    };
+    tokio::task::spawn_blocking(running).await.unwrap()
+}
+
+#[tokio::test]
+async fn input_files_can_be_read_from_stdin() {
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    let run = recorded(&url, &["--rate", "100", "-n", "4"], 0).await;
+    let plan = serde_json::json!({ "schema": run["schema"], "plan": run["plan"] }).to_string();
+    for (args, stdin, due) in [
+        (&["--url", &url, "--replay", "-"][..], "0\n0.01\n0.02\n", 3),
+        (&["--url", &url, "--schedule-file", "-"], "0,100\n0.1,100\n", 10),
+        (&["--plan", "-"], &plan, 4),
+    ] {
+        let output = load_of(&[args, &["--json"]].concat(), stdin).await;
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {}", stderr(&output));
+        assert_eq!(record(&output)["counts"]["due"], due, "{args:?}");
+    }
+    let output = load_of(&["--replay", "-"], "0\nx\n").await;
+    assert!(stderr(&output).contains("stdin: line 2"), "{}", stderr(&output));
+    // What one flag has read is gone for the other.
+    let output = load_of(&["--replay", "-", "-d", "-"], "0\n").await;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("it can be read only once"), "{}", stderr(&output));
+}

@@ -104,6 +104,41 @@ async fn on_a_terminal_the_error_stays_on_the_screen() {
     assert!(drawn.contains("starting") && screen.contains("cannot reach"), "{text:?}");
 }
 
+/// Neither the cursor is moved on a terminal that cannot do that, nor are there sequences for colors if none are
+/// wanted.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_terminal_gets_only_the_sequences_that_it_understands() {
+    let server = server_at(anywhere());
+    let client = env!("CARGO_BIN_EXE_longsync-client");
+    let called = format!("'{client}' load --url {} -c 1 -z 1500ms", server.url());
+    let on_terminal = async |variables: &[(&str, &str)]| {
+        let mut command = tokio::process::Command::new("script");
+        command.args(["-q", "-e", "-c", &called, "/dev/null"]).stdin(std::process::Stdio::null());
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+            command.env_remove(name);
+        }
+        command.env("TERM", "xterm").envs(variables.iter().copied());
+        match command.output().await {
+            Ok(output) => Some(crate::cli::stdout(&output)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let Some(usual) = on_terminal(&[]).await else { return };
+    assert!(usual.contains("\x1b[1A\r\x1b[J") && usual.contains("\x1b[0m"), "{usual:?}");
+    let dumb = on_terminal(&[("TERM", "dumb")]).await.unwrap();
+    assert!(!dumb.contains('\x1b') && dumb.contains("good"), "{dumb:?}");
+    for variable in [("NO_COLOR", "1"), ("CLICOLOR", "0")] {
+        let plain = on_terminal(&[variable]).await.unwrap();
+        assert!(plain.contains("\x1b[1A\r\x1b[J"), "{plain:?}");
+        let colors = plain.split('\x1b').skip(1).any(|sequence| {
+            sequence.find(char::is_alphabetic).is_some_and(|end| sequence[end..].starts_with('m'))
+        });
+        assert!(!colors, "{variable:?}: {plain:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_server_that_speaks_only_http1() {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -254,6 +289,27 @@ async fn a_server_that_is_killed_for_good() {
     );
     assert_eq!((output.status.code(), &record["end"]["why"]), (Some(1), &"unreachable".into()));
     is_whole(&record);
+}
+
+/// The run ends before the grace has passed, and would otherwise seem to have been a good one.
+#[tokio::test]
+async fn a_server_that_is_killed_for_good_near_the_end() {
+    for how in [["-c", "3"], ["-r", "200"]] {
+        let server = server_at(anywhere());
+        let (url, stats) = (server.url(), server.stats());
+        let killing = tokio::spawn(async move {
+            under_way(stats).await;
+            tokio::task::spawn_blocking(move || drop(server)).await.unwrap();
+        });
+        let output = load(&url, &[&how[..], &["-z", "3s", "--json"]].concat()).await;
+        killing.await.unwrap();
+        let record = record(&output);
+        assert_eq!((output.status.code(), &record["end"]["why"]), (Some(1), &"unreachable".into()));
+        let without = record["without_connection_ns"].as_u64().unwrap();
+        assert!((1..=3_000_000_000).contains(&without), "{without}");
+        assert!(number(&record, "good") > 50, "{}", record["counts"]);
+        is_whole(&record);
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ pub struct BehaviorRequest<'a> {
     pub behavior: &'a str,
     /// The behavior in a header, which counts if neither of the others is given.
     pub header: Option<Result<&'a Behavior, &'a str>>,
+    /// The behavior that gRPC's header [`rpc_behavior`](crate::rpc_behavior) asks for, which counts if none
+    /// of the others is given.
+    pub rpc_behavior: Option<Result<&'a Behavior, &'a str>>,
 }
 
 /// The server's side of the decision.
@@ -34,10 +37,6 @@ pub struct ServerPolicy<'a> {
     pub is_fixed: bool,
     /// Reads the text of a caller's behavior: with [`Behavior::read`], or from a cache.
     pub read: &'a dyn Fn(&str) -> Result<Behavior, String>,
-    /// Which attempt of the call this is, as far as a `fail_first` is concerned: the attempt that the call
-    /// itself states, or how often that clause has [seen](crate::SeenCalls) the call. It is asked once for
-    /// each such clause.
-    pub attempt: &'a dyn Fn(&FaultClause) -> u32,
 }
 
 impl fmt::Debug for ServerPolicy<'_> {
@@ -64,6 +63,8 @@ pub enum BehaviorSource {
     Behavior,
     /// In the call's header.
     Header,
+    /// In gRPC's header.
+    RpcBehavior,
     /// As the server's behavior.
     Server,
 }
@@ -108,13 +109,21 @@ impl AppliedBehavior {
         }
     }
 
-    fn decide(self, key: &DrawKey<'_>, attempt: &dyn Fn(&FaultClause) -> u32) -> Decision {
+    /// The first `fail_first` that an attempt does not get past, and which then takes the place of any other
+    /// error; see [`Faults::first_failure`](crate::Faults::first_failure).
+    pub fn first_failure(
+        &self,
+        attempt: impl FnMut(&FaultClause) -> u32,
+    ) -> Option<&Arc<FaultClause>> {
+        self.behavior()?.faults().first_failure(attempt)
+    }
+
+    fn decide(self, key: &DrawKey<'_>) -> Decision {
         let (delay, fault) = match self.behavior() {
             None => (self.draw(key), None),
             Some(behavior) => {
                 let (delay, drawn) = behavior.draw_with_fault(key);
-                let first = behavior.faults().first_failure(attempt);
-                (delay, first.or(drawn).cloned())
+                (delay, drawn.cloned())
             }
         };
         Decision { delay, fault, applied: self }
@@ -135,7 +144,7 @@ impl AppliedBehavior {
 pub struct Decision {
     /// How long it waits.
     pub delay: Duration,
-    /// The fault that hits it, if any: a `fail_first`, or the fault that it draws.
+    /// The fault that it draws, if any, unless a [`fail_first`](AppliedBehavior::first_failure) hits it.
     pub fault: Option<Arc<FaultClause>>,
     /// The behavior from which the delay was drawn.
     pub applied: AppliedBehavior,
@@ -153,20 +162,25 @@ pub fn decide(
     server: &ServerPolicy<'_>,
 ) -> Result<Decision, DecideError> {
     let applied = choose(request, server).map_err(|(place, why)| DecideError { place, why })?;
-    Ok(applied.decide(key, server.attempt))
+    Ok(applied.decide(key))
 }
 
 fn choose(
     request: &BehaviorRequest<'_>,
     server: &ServerPolicy<'_>,
 ) -> Result<AppliedBehavior, (BehaviorSource, String)> {
-    match (&request.delay, request.behavior, &request.header) {
+    let header = match (&request.header, &request.rpc_behavior) {
+        (Some(header), _) => Some((BehaviorSource::Header, header)),
+        (None, Some(header)) => Some((BehaviorSource::RpcBehavior, header)),
+        (None, None) => None,
+    };
+    match (&request.delay, request.behavior, header) {
         (None, "", None) => Ok(AppliedBehavior::Shared(server.behavior.clone())),
-        (delay, behavior, _) if server.is_fixed => {
-            let place = match (delay, behavior) {
-                (Some(_), _) => BehaviorSource::Delay,
-                (None, "") => BehaviorSource::Header,
-                (None, _) => BehaviorSource::Behavior,
+        (delay, behavior, header) if server.is_fixed => {
+            let place = match (delay, behavior, header) {
+                (Some(_), ..) => BehaviorSource::Delay,
+                (None, "", Some((place, _))) => place,
+                (None, ..) => BehaviorSource::Behavior,
             };
             Err((place, FIXED.to_owned()))
         }
@@ -177,8 +191,8 @@ fn choose(
         }
         (Some(Ok(delay)), ..) => allowed(*delay, server.max_delay).map(AppliedBehavior::Delay),
         (Some(Err(why)), ..) => Err((BehaviorSource::Delay, why.clone())),
-        (None, "", Some(Ok(header))) => Ok(AppliedBehavior::Shared(Behavior::clone(header))),
-        (None, "", Some(Err(why))) => Err((BehaviorSource::Header, (*why).to_owned())),
+        (None, "", Some((_, Ok(header)))) => Ok(AppliedBehavior::Shared(Behavior::clone(header))),
+        (None, "", Some((place, Err(why)))) => Err((place, (*why).to_owned())),
         (None, behavior, _) => match (server.read)(behavior) {
             Ok(behavior) => Ok(AppliedBehavior::Behavior(behavior)),
             Err(why) => Err((BehaviorSource::Behavior, why)),
@@ -217,12 +231,7 @@ mod tests {
         let read =
             |text: &str| Behavior::read(text, &Rules::caller(LIMIT)).map_err(|why| why.to_string());
         let key = DrawKey { seed: 0, name: CallName::Id("any"), attempt: 1, index: 0 };
-        let attempt = &|_: &FaultClause| 1;
-        decide(
-            request,
-            &key,
-            &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read, attempt },
-        )
+        decide(request, &key, &ServerPolicy { behavior, max_delay: LIMIT, is_fixed, read: &read })
     }
 
     proptest! {
@@ -257,14 +266,14 @@ mod tests {
     fn the_error_names_the_part_that_is_wrong() {
         let place = |request: &BehaviorRequest<'_>| of(request).unwrap_err().place;
         let wrong = || Some(Err("wrong".to_owned()));
-        let given = BehaviorRequest { delay: wrong(), behavior: "", header: Some(Err("wrong")) };
+        let header = Some(Err("wrong"));
+        let given = BehaviorRequest { delay: wrong(), behavior: "", header, rpc_behavior: header };
         assert_eq!(place(&given), BehaviorSource::Delay);
         assert_eq!(
             place(&BehaviorRequest { delay: None, ..given.clone() }),
             BehaviorSource::Header
         );
-        let both =
-            BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", header: None };
+        let both = BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", ..given };
         assert_eq!(place(&both), BehaviorSource::Delay);
         assert_eq!(
             place(&BehaviorRequest { behavior: "2h", ..BehaviorRequest::default() }),
@@ -294,7 +303,7 @@ mod tests {
             BehaviorSource::Header
         );
         assert_eq!(
-            place(&BehaviorRequest { behavior: "1s", header, delay: None }),
+            place(&BehaviorRequest { behavior: "1s", header, ..BehaviorRequest::default() }),
             BehaviorSource::Behavior
         );
         let delay = Some(Ok(Duration::ZERO));

@@ -8,11 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longsync_text::duration::text;
-use longsync_text::{ByteRate, GrpcCode, Percent};
+use longsync_text::{ByteRate, GrpcCode, Percent, quoted};
 
-use crate::fault::{Failure, FailureStatus, Fault, FaultClause, FaultMoment};
+use crate::fault::{Failure, FailureStatus, Fault, FaultClause};
 use crate::key::DrawKey;
-use crate::written::WrittenShare;
 
 /// Milliseconds to wait before anything else.
 pub const DELAY: &str = "x-envoy-fault-delay-request";
@@ -52,7 +51,7 @@ const NAMES: [&str; 7] = [
 pub struct EnvoyHeaderError {
     /// The name of the header.
     pub header: &'static str,
-    /// What would be right.
+    /// What is wrong, and what would be right.
     pub why: String,
 }
 
@@ -96,11 +95,13 @@ impl EnvoyHeaders {
         };
         let number = number.filter(|number| allowed.contains(number)).ok_or_else(|| {
             let (least, most) = (allowed.start(), allowed.end());
-            refused(match header {
+            let right = match header {
                 DELAY => format!("send a whole number of {unit}"),
                 ABORT | ABORT_GRPC => format!("send {unit} from {least} to {most}"),
                 _ => format!("send a whole number from {least} to {most}: {unit}"),
-            })
+            };
+            let wrong = value.map_or_else(|| "what is not text".to_owned(), quoted);
+            refused(format!("{wrong} has no meaning here: {right}"))
         })?;
         let delay = Duration::from_millis(number);
         if header == DELAY && delay > max_delay {
@@ -110,6 +111,11 @@ impl EnvoyHeaders {
         }
         self.values[index] = Some(number);
         Ok(())
+    }
+
+    /// Whether a header asks for an error.
+    pub fn may_abort(&self) -> bool {
+        [ABORT, ABORT_GRPC].iter().any(|name| self.value(name).is_some())
     }
 
     /// Whether a header asks for something.
@@ -163,7 +169,7 @@ impl EnvoyHeaders {
 }
 
 fn clause(share: Percent, fault: Fault) -> Arc<FaultClause> {
-    Arc::new(FaultClause::new(Some(WrittenShare::Of(share)), fault, FaultMoment::After, 0))
+    Arc::new(FaultClause::of_envoy(share, fault))
 }
 
 #[cfg(test)]
@@ -205,7 +211,7 @@ mod tests {
         assert_eq!(draw(&[(DELAY, "7"), (DELAY, "9")], 0, true).delay.as_millis(), 7);
     }
 
-    /// The bounds are the binomial 99.9 % interval of 10,000 calls (SciPy 1.17.1, `binom.interval`).
+    /// The bounds are the binomial 99.9 % interval of 10,000 calls (`SciPy` 1.17.1, `binom.interval`).
     #[test]
     fn delay_abort_and_throughput_are_drawn_independently() {
         let headers = [

@@ -71,6 +71,8 @@ pub struct FaultClause {
     fault: Fault,
     moment: FaultMoment,
     at: u32,
+    /// Whether a header of Envoy asks for it.
+    is_of_envoy: bool,
 }
 
 impl FaultClause {
@@ -80,7 +82,18 @@ impl FaultClause {
         moment: FaultMoment,
         at: u32,
     ) -> Self {
-        Self { share, fault, moment, at }
+        Self { share, fault, moment, at, is_of_envoy: false }
+    }
+
+    /// A fault that a header of Envoy asks for.
+    pub(crate) fn of_envoy(share: Percent, fault: Fault) -> Self {
+        let share = Some(WrittenShare::Of(share));
+        Self { is_of_envoy: true, ..Self::new(share, fault, FaultMoment::After, 0) }
+    }
+
+    /// Whether it is the error that headers of Envoy ask for, rather than a fault of a behavior.
+    pub fn is_abort(&self) -> bool {
+        self.is_of_envoy && !self.is_answered()
     }
 
     /// `fail(100%, status)`, with an HTTP status from 400 to 599; [`None`] for any other status.
@@ -110,7 +123,14 @@ impl FaultClause {
 
     /// Whether an exchange draws it once, for the whole call; it draws the others for each message.
     pub fn is_of_call(&self) -> bool {
-        !matches!(self.fault, Fault::Fail(_) | Fault::FailFirst { .. } | Fault::Hang)
+        let is_of_message =
+            matches!(self.fault, Fault::Fail(_) | Fault::FailFirst { .. } | Fault::Hang);
+        self.is_of_envoy || !is_of_message
+    }
+
+    /// Whether it takes the place of an answer, at this moment.
+    pub fn ends_call_at(&self, moment: FaultMoment) -> bool {
+        !self.is_answered() && self.moment == moment
     }
 
     /// Whether the call is answered nonetheless.
@@ -137,7 +157,7 @@ impl Fault {
 
 impl fmt::Display for FaultClause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { share, fault, moment, at } = self;
+        let Self { share, fault, moment, at, .. } = self;
         write!(f, "{}(", fault.name())?;
         match (share, fault) {
             (Some(WrittenShare::Of(percent)), _) => write!(f, "{percent}%")?,

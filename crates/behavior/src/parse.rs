@@ -106,9 +106,6 @@ fn over(millionths: u64, with: &str, before: &[String]) -> String {
     let before: Vec<_> = before.iter().filter(|it| !it.starts_with("fail_first(")).collect();
     let names = before.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
     let sum = delay::percent(millionths);
-    if names.is_empty() {
-        return format!("the share is {sum}%: write at most 100%");
-    }
     format!(
         "with `{with}` the shares of the faults add up to {sum}%, but they may have at most 100% \
          together: lower it, or what comes before: {names}"

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use longsync_text::GrpcCode;
 use longsync_text::duration::text;
+use longsync_text::{GrpcCode, quoted};
 
 use crate::behavior::Behavior;
 use crate::rules::Rules;
@@ -58,7 +58,10 @@ impl Asked {
             return Ok(true);
         }
         let number = |text: &str| {
-            text.parse::<u32>().map_err(|_| format!("{entry:?}: write a whole number at its end"))
+            let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            digits
+                .and_then(|digits| digits.parse::<u32>().ok())
+                .ok_or_else(|| format!("{}: write a whole number at its end", quoted(entry)))
         };
         if let Some(seconds) = entry.strip_prefix("sleep-") {
             self.sleep += Duration::from_secs(number(seconds)?.into());
@@ -68,8 +71,9 @@ impl Asked {
         if let Some(code) = entry.strip_prefix("error-code-") {
             let code = u8::try_from(number(code)?).ok().and_then(GrpcCode::new);
             let code = code.filter(|code| *code != GrpcCode::OK);
-            let code = code
-                .ok_or_else(|| format!("{entry:?}: write the number of an error, from 1 to 16"))?;
+            let code = code.ok_or_else(|| {
+                format!("{}: write the number of an error, from 1 to 16", quoted(entry))
+            })?;
             self.ends_with(format!("fail(100%, {code})"));
             return Ok(true);
         }

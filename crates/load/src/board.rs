@@ -15,8 +15,8 @@ use crate::plan::LoadPlan;
 pub(crate) const LATEST: Duration = Duration::from_millis(100);
 
 /// The minimum time for which a run without a connection continues, and for which a call that no connection
-/// takes waits: a server that goes away and comes back costs nothing, however short the grace is.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// takes waits; and for which one is waited for when sending ends: a server that goes away and comes back costs nothing, however short the grace is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The grace of a plan as it applies to calls that wait for a connection.
 pub(crate) fn patience(grace: Duration) -> Duration {
@@ -51,6 +51,10 @@ pub(crate) struct Board {
     open_connections: AtomicUsize,
     /// Notified when the first connection was opened, or the last one lost.
     pub(crate) reached: Notify,
+    /// Notifies everyone who waits when the first connection was opened.
+    returned: Notify,
+    /// No connection was there when sending ended.
+    is_lost: AtomicBool,
 }
 
 /// The number of the next recorded call of a closed loop, on cache lines of its own.
@@ -124,6 +128,8 @@ impl Board {
             all_sent: CancellationToken::new(),
             open_connections: AtomicUsize::new(0),
             reached: Notify::new(),
+            returned: Notify::new(),
+            is_lost: AtomicBool::new(false),
         }
     }
 
@@ -144,10 +150,16 @@ impl Board {
         Moment::from_nanos(self.over.load(Ordering::Relaxed))
     }
 
+    /// The moment until which calls are due, as far as it is known.
+    #[inline]
+    pub(crate) fn last_due(&self) -> Moment {
+        self.over().min(self.last_due)
+    }
+
     /// The moment from which nothing is sent any more.
     #[inline]
     pub(crate) fn sending_ends(&self) -> Moment {
-        self.over().min(self.last_due) + LATEST
+        self.last_due() + LATEST
     }
 
     /// A unique number for a recorded call of a closed loop; [`None`] if all recorded calls have theirs.
@@ -193,7 +205,29 @@ impl Board {
         self.slots[worker].connections.fetch_add(1, Ordering::Relaxed);
         if self.open_connections.fetch_add(1, Ordering::Relaxed) == 0 {
             self.reached.notify_one();
+            self.returned.notify_waiters();
         }
+    }
+
+    /// Waits until some connection takes calls.
+    pub(crate) async fn until_connected(&self) {
+        loop {
+            let returned = self.returned.notified();
+            if self.connections() > 0 {
+                return;
+            }
+            returned.await;
+        }
+    }
+
+    /// Records that there was no connection when sending ended, and that none was opened soon after.
+    pub(crate) fn lose(&self) {
+        self.is_lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there was no connection when sending ended.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_lost.load(Ordering::Relaxed)
     }
 
     /// Records that a connection of a worker takes no more calls.

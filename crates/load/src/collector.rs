@@ -1,5 +1,6 @@
 //! Collects the figures of a run's workers, second by second, while the run continues.
 
+mod outages;
 mod passing;
 mod processors;
 mod series;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use longsync_stats::{Figures, Interval, Moment, StopRuleWatch};
 use longsync_timer::Timer;
 
+use self::outages::Outages;
 use self::passing::DueCounter;
 use self::processors::Processors;
 use self::series::IntervalSeries;
@@ -48,6 +50,7 @@ pub(crate) struct Collector<O> {
     processors: Processors,
     watch: StopRuleWatch,
     end: Option<RunEnd>,
+    without_connection: Duration,
 }
 
 /// The collected figures of a run.
@@ -58,6 +61,8 @@ pub(crate) struct CollectedRun {
     pub(crate) processors: Processors,
     /// Why the run ended, if the collector ended it.
     pub(crate) end: Option<RunEnd>,
+    /// For how long there was no connection while calls were recorded and sent.
+    pub(crate) without_connection: Duration,
 }
 
 impl<O: Observer> Collector<O> {
@@ -87,14 +92,20 @@ impl<O: Observer> Collector<O> {
             processors: Processors::default(),
             watch: StopRuleWatch::new(plan.stop_rules.clone(), plan.kind()),
             end: None,
+            without_connection: Duration::ZERO,
         }
     }
 
     /// Collects until all workers have finished.
     pub(crate) async fn collect(&mut self, finished: impl Future<Output = ()>) {
+        let outages = Outages::new(Arc::clone(&self.board), self.timer.clone(), self.from);
+        self.collect_beside(&outages, finished).await;
+        self.without_connection = outages.end();
+    }
+
+    async fn collect_beside(&mut self, outages: &Outages, finished: impl Future<Output = ()>) {
         let mut finished = pin!(finished);
-        let mut lost =
-            pin!(lost_for(Arc::clone(&self.board), self.timer.clone(), patience(self.grace)));
+        let mut lost = pin!(outages.last_for(patience(self.grace)));
         let board = Arc::clone(&self.board);
         let mut all_sent = pin!(board.all_sent.cancelled());
         let (mut is_sending, mut second) = (true, 0);
@@ -106,6 +117,7 @@ impl<O: Observer> Collector<O> {
                 biased;
                 () = &mut finished => return,
                 () = &mut lost, if self.end.is_none() => {
+                    outages.end();
                     self.end = Some(RunEnd::Unreachable);
                     self.board.stop(self.now());
                     self.board.ended.cancel();
@@ -113,6 +125,7 @@ impl<O: Observer> Collector<O> {
                 }
                 () = &mut all_sent, if is_sending => {
                     is_sending = false;
+                    outages.end();
                     self.processors.read(&self.board, self.timer.now());
                 }
                 _ = over => {
@@ -135,8 +148,9 @@ impl<O: Observer> Collector<O> {
         self.take();
         let seconds = seconds.max(self.open.keys().last().map_or(0, |last| last + 1));
         self.complete(seconds);
-        let Self { so_far, series, processors, end, .. } = self;
-        CollectedRun { figures: so_far, intervals: series.finish(recorded), processors, end }
+        let Self { so_far, series, processors, end, without_connection, .. } = self;
+        let intervals = series.finish(recorded);
+        CollectedRun { figures: so_far, intervals, processors, end, without_connection }
     }
 
     fn now(&self) -> Moment {
@@ -196,21 +210,6 @@ impl<O: Observer> Collector<O> {
         if let (None, Some(stopped)) = (&self.end, stopped) {
             self.end = Some(RunEnd::StopRule(stopped));
             self.board.stop(self.now());
-        }
-    }
-}
-
-/// Waits until there has been no connection for this long.
-async fn lost_for(board: Arc<Board>, timer: Timer, patience: Duration) {
-    loop {
-        if board.connections() > 0 {
-            board.reached.notified().await;
-            continue;
-        }
-        tokio::select! {
-            biased;
-            () = board.reached.notified() => {}
-            _ = timer.sleep(patience) => return,
         }
     }
 }

@@ -41,6 +41,7 @@ mod collector;
 mod common;
 mod control;
 mod deadlines;
+mod due_calls;
 mod ending;
 mod gauge;
 mod growth;

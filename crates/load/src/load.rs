@@ -34,6 +34,8 @@ pub struct Load {
     pub connections: usize,
     /// How many streams the server allowed per connection at that time, on average.
     pub streams_per_connection: u64,
+    /// For how long there was no connection that takes calls, from the end of the warm-up until sending ended.
+    pub without_connection: Duration,
     /// The number of worker threads that panicked; what they had recorded is counted.
     pub lost_workers: usize,
     /// How each worker's thread spent its time while calls were recorded; [`None`] if the system does not
@@ -65,6 +67,7 @@ impl Load {
             end: RunEnd::Complete,
             connections: 1,
             streams_per_connection: 100,
+            without_connection: Duration::ZERO,
             lost_workers: 0,
             workers: None,
             steal: None,
@@ -86,7 +89,8 @@ pub enum RunEnd {
     Ended,
     /// A stop rule of the plan ended it.
     StopRule(RuleStop),
-    /// No connection could be opened within the grace.
+    /// The server was lost: no connection could be opened within the grace (at least a second), or there was
+    /// none when sending ended, and none within a second after that.
     Unreachable,
 }
 

@@ -6,6 +6,7 @@ use longsync_connect::Target;
 use longsync_connect::request::{RequestError, check_headers};
 use longsync_stats::{GoodStatuses, Loop, Moment, StopRule, StopRuleError};
 use longsync_text::duration::LONGEST;
+use longsync_text::grouped;
 use longsync_timer::{SpinError, check_spin};
 use tonic::metadata::MetadataMap;
 
@@ -85,6 +86,14 @@ impl ConnectionCount {
 #[must_use = "only `build` makes it a plan"]
 pub struct LoadPlanBuilder<M = LongSync>(LoadPlan<M>);
 
+/// How many calls per second can be drawn one by one, beside everything else that a core has to do: each
+/// takes about 20 ns.
+const MOST_DRAWN: u64 = 10_000_000;
+
+/// The same for calls each of which may be part of a sample: after the run, those that were not sent are
+/// offered to it.
+const MOST_SAMPLED: u64 = 1_000_000;
+
 /// Why a plan cannot be carried out with any server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -128,6 +137,19 @@ pub enum LoadPlanError {
     /// The spin would keep cores busy for nothing.
     #[error(transparent)]
     Spin(#[from] SpinError),
+    /// Calls that have to be drawn one by one are due faster than they can be drawn.
+    #[error(
+        "{what} are drawn one by one, at most {} per second: lower the rate, or {instead}",
+        grouped(*most)
+    )]
+    TooManyDrawn {
+        /// The calls that are drawn one by one.
+        what: &'static str,
+        /// How many of them can be drawn per second.
+        most: u64,
+        /// What would be possible at any rate.
+        instead: &'static str,
+    },
     /// A time is too long for clocks and headers.
     #[error("the {what} is longer than 365 days: make it shorter")]
     TooLong {
@@ -175,6 +197,32 @@ impl<M> LoadPlan<M> {
             Schedule::Closed { .. } => Loop::Closed,
             _ => Loop::Open,
         }
+    }
+
+    /// Whether calls that are drawn one by one are due faster than that can be done.
+    fn drawn_too_fast(&self) -> Option<LoadPlanError> {
+        let calls = self.schedule.most_per_second()?.min(self.stop.most_calls());
+        let drawn = [
+            (
+                self.sample > 0,
+                LoadPlanError::TooManyDrawn {
+                    what: "the calls of a sample",
+                    most: MOST_SAMPLED,
+                    instead: "leave the sample out",
+                },
+            ),
+            (
+                self.schedule.is_summed(),
+                LoadPlanError::TooManyDrawn {
+                    what: "Poisson arrivals",
+                    most: MOST_DRAWN,
+                    instead: "make them constant or uniform",
+                },
+            ),
+        ];
+        drawn.into_iter().filter(|(is_drawn, _)| *is_drawn).map(|(_, error)| error).find(
+            |error| matches!(error, LoadPlanError::TooManyDrawn { most, .. } if calls > *most),
+        )
     }
 
     /// When its last call is due, if calls have due times.
@@ -236,7 +284,8 @@ impl<M> LoadPlanBuilder<M> {
         Self(LoadPlan { stop_rules, ..self.0 })
     }
 
-    /// The number of calls that are kept one by one, drawn evenly from all recorded calls.
+    /// The number of calls that are kept one by one, drawn evenly from all recorded calls, of which an open loop
+    /// may then have at most 1,000,000 per second.
     pub fn sample(self, calls: usize) -> Self {
         Self(LoadPlan { sample: calls, ..self.0 })
     }
@@ -313,6 +362,9 @@ impl<M> LoadPlanBuilder<M> {
         plan.stop_rules.iter().try_for_each(|rule| rule.measured_in(plan.kind()))?;
         if plan.stop.is_at_once() || !plan.schedule.has_calls(plan.stop.time()) {
             return Err(LoadPlanError::NoCalls);
+        }
+        if let Some(error) = plan.drawn_too_fast() {
+            return Err(error);
         }
         match plan.schedule.lacks_warm_up().filter(|_| !plan.warm_up.is_zero()) {
             Some(what) => Err(LoadPlanError::NoRateToWarmUp { what }),
@@ -402,6 +454,30 @@ mod tests {
         {
             assert_eq!(refused(plan(Schedule::AtOnce, stop)), LoadPlanError::NoCalls);
         }
+    }
+
+    #[test]
+    fn calls_that_are_drawn_one_by_one_are_not_faster_than_that() {
+        let second = StopCondition::after(Duration::from_secs(1));
+        let of = |profile: &str, arrivals| {
+            let profile = profile.parse().unwrap();
+            plan(Schedule::Open { profile, arrivals, seed: 0 }, second.clone())
+        };
+        assert_eq!(
+            refused(of("constant(10000001/s)", Arrivals::Poisson)).to_string(),
+            "Poisson arrivals are drawn one by one, at most 10,000,000 per second: lower the rate, or make them constant or uniform"
+        );
+        let peak = "line(from=1/s, to=1000M/s, in=1s)";
+        assert_eq!(
+            refused(of(peak, Arrivals::Constant).sample(1)).to_string(),
+            "the calls of a sample are drawn one by one, at most 1,000,000 per second: lower the rate, or leave the sample out"
+        );
+        assert!(of(peak, Arrivals::Uniform).build().is_ok());
+        assert!(of("constant(10M/s)", Arrivals::Poisson).build().is_ok());
+        assert!(of("constant(1M/s)", Arrivals::Poisson).sample(1).build().is_ok());
+        let burst = |calls| plan(Schedule::AtOnce, StopCondition::after_calls(calls)).sample(1);
+        assert!(burst(MOST_SAMPLED).build().is_ok());
+        assert!(matches!(refused(burst(MOST_SAMPLED + 1)), LoadPlanError::TooManyDrawn { .. }));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::board::{Board, Second};
 use crate::load::{Fate, SampledCall};
 use crate::plan::LoadPlan;
 use crate::sample::CallSample;
+use crate::schedule::PassedCalls;
 
 /// How long figures are recorded together before they are handed over.
 const SECOND: Duration = Duration::from_secs(1);
@@ -33,6 +34,8 @@ pub(crate) struct Records {
     /// When anything about its calls last became known.
     last_known: Moment,
     servers: BTreeSet<String>,
+    /// Why calls were not sent that it has not counted.
+    left: Option<NotSentReason>,
 }
 
 /// A call in flight.
@@ -57,6 +60,8 @@ pub(crate) struct WorkerResult {
     pub(crate) last_done: Moment,
     /// When anything about its calls last became known.
     pub(crate) last_known: Moment,
+    /// Why calls were not sent that it has not counted, if there are any.
+    pub(crate) left: Option<NotSentReason>,
     /// Whether its thread has panicked.
     pub(crate) has_panicked: bool,
 }
@@ -76,6 +81,7 @@ impl Records {
             last_done: Moment::START,
             last_known: Moment::START,
             servers: BTreeSet::new(),
+            left: None,
         }
     }
 
@@ -135,6 +141,25 @@ impl Records {
         }
     }
 
+    /// Whether calls are kept one by one, so that each has to be recorded.
+    pub(crate) fn is_sampling(&self) -> bool {
+        self.sample.is_drawn()
+    }
+
+    /// Records that calls that were due were not sent: all of them at once, which no sample permits.
+    pub(crate) fn not_sent_at_once(&mut self, passed: &PassedCalls, why: NotSentReason) {
+        let Some(last_due) = passed.last_due else { return };
+        self.recorder.not_sent(Moment::START, why, passed.warm_up);
+        self.recorder.not_sent(self.from, why, passed.recorded);
+        self.last_known = self.last_known.max(last_due);
+    }
+
+    /// Leaves the calls that are due until then, and were not sent, uncounted.
+    pub(crate) fn leave(&mut self, last_due: Moment, why: NotSentReason) {
+        self.left = Some(why);
+        self.last_known = self.last_known.max(last_due);
+    }
+
     /// How many recorded calls are in flight.
     pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight
@@ -191,6 +216,7 @@ impl Records {
             servers: std::mem::take(&mut self.servers),
             last_done: self.last_done,
             last_known: self.last_known,
+            left: self.left,
             has_panicked,
         }
     }

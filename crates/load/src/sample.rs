@@ -32,6 +32,11 @@ impl CallSample {
         Self { most, seed, kept: BinaryHeap::with_capacity(most.min(AT_FIRST)) }
     }
 
+    /// Whether any calls are kept.
+    pub(crate) fn is_drawn(&self) -> bool {
+        self.most > 0
+    }
+
     /// Keeps the call with this number if its hash is among the lowest so far.
     #[inline]
     pub(crate) fn offer(&mut self, number: u64, call: impl FnOnce() -> SampledCall) {

@@ -29,6 +29,7 @@ use longsync_text::Rate;
 pub use self::arrivals::Arrivals;
 pub use self::concurrency::Concurrency;
 use self::due_times::AtRate;
+pub(crate) use self::due_times::PassedCalls;
 pub use self::due_times::{Arrival, DueTimes};
 pub use self::profile::Profile;
 pub use self::replay::{Replay, Speed};
@@ -110,6 +111,21 @@ impl Schedule {
             }
             Self::AtOnce | Self::Closed { .. } => None,
         }
+    }
+
+    /// The highest number of calls per second that it asks for, rounded up, if its calls are not limited by
+    /// anything else: those of a replay were recorded, and those of a closed loop depend on one another.
+    pub(crate) fn most_per_second(&self) -> Option<u64> {
+        match self {
+            Self::Open { profile, .. } => Some(profile.most_per_second()),
+            Self::AtOnce => Some(u64::MAX),
+            Self::Replay(_) | Self::Closed { .. } => None,
+        }
+    }
+
+    /// Whether only the sum of all draws before a call tells when that call is due.
+    pub(crate) fn is_summed(&self) -> bool {
+        matches!(self, Self::Open { arrivals: Arrivals::Poisson, .. })
     }
 
     /// How many calls are due before this time, counted from its 0: exactly for constant arrivals and for

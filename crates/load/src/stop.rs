@@ -38,9 +38,18 @@ impl StopCondition {
 
     /// Whether this call is made, in a run whose warm-up has this length; calls of the warm-up always are.
     pub(crate) fn allows_arrival(&self, arrival: &Arrival, warm_up: Duration) -> bool {
+        arrival.is_warm_up || (arrival.number < self.calls && arrival.due < self.until(warm_up))
+    }
+
+    /// The moment from which no call is made, in a run whose warm-up has this length.
+    pub(crate) fn until(&self, warm_up: Duration) -> Moment {
         let end = self.until.map(|until| Moment::START + warm_up + until);
-        arrival.is_warm_up
-            || (arrival.number < self.calls && end.is_none_or(|end| arrival.due < end))
+        end.unwrap_or(Moment::from_nanos(u64::MAX))
+    }
+
+    /// The number below which the numbers of recorded calls are.
+    pub(crate) const fn most_calls(&self) -> u64 {
+        self.calls
     }
 
     /// The number of recorded calls after which the run makes no more, if a count ends it.

@@ -14,9 +14,10 @@ use longsync_stats::{CallRecord, Counts, Moment, NotSentReason as Why};
 use tokio::sync::Notify;
 
 use self::closed_loop::ClosedLoop;
-use crate::board::Board;
+use crate::board::{Board, PATIENCE};
 use crate::common::Common;
 use crate::deadlines::Deadlines;
+use crate::due_calls::DueCalls;
 use crate::gauge::BytesPassed;
 use crate::growth::Growth;
 use crate::lane::{Lane, LaneError, LaneOwner, ReadyConnection};
@@ -24,8 +25,7 @@ use crate::method::{CallNumber, Method};
 use crate::plan::{ConnectionCount, LoadPlan};
 use crate::progress::WorkerCounters;
 use crate::records::{Records, UnfinishedCall};
-use crate::schedule::{Arrival, DueTimes, Schedule, WorkerShare};
-use crate::stop::StopCondition;
+use crate::schedule::{Schedule, WorkerShare};
 
 /// How many calls are handed to each connection before it writes them. Calls that were handed over and not
 /// written stay in memory and count as sent; but writing a single call costs as much as writing many.
@@ -65,7 +65,6 @@ struct Worker<M: Method, T> {
     former: RefCell<Vec<Rc<Lane<M::Answer>>>>,
     /// The lane on which the next call is tried first.
     turn: Cell<usize>,
-    stop: StopCondition,
     /// The moment from which no call is made any more, if that is known.
     ends: Option<Moment>,
     warm_up: Duration,
@@ -74,6 +73,8 @@ struct Worker<M: Method, T> {
     deadlines: Option<Deadlines<M::Answer>>,
     growth: Option<Growth>,
     in_flight: Cell<usize>,
+    /// How often calls that are not sent were drawn, to be counted.
+    draws: Cell<u32>,
     /// Notified when a call has ended, or when a connection takes calls or bytes again.
     moved: Notify,
     is_waiting: Cell<bool>,
@@ -121,7 +122,7 @@ impl<M: Method, T: Transport + 'static> PreparedWorker<M, T> {
     pub(crate) async fn work(self, plan: &LoadPlan<M>, start: Instant) -> Vec<UnfinishedCall> {
         let Self { context, common, connections } = self;
         common.start(start);
-        let due_times = plan.schedule.due_times(plan.warm_up, context.share);
+        let calls = DueCalls::new(&plan.schedule, &plan.stop, plan.warm_up, context.share);
         let worker = Rc::new(Worker::new(plan, context, common, connections.len()));
         for (index, connection) in connections.into_iter().enumerate() {
             let lane = Rc::clone(&worker.lanes.borrow()[index]);
@@ -140,7 +141,7 @@ impl<M: Method, T: Transport + 'static> PreparedWorker<M, T> {
             worker.spawn(async move { growing.grow().await });
         }
         worker.common.sleep_until(Moment::START).await;
-        until(worker.work(due_times), worker.panicked.notified()).await;
+        until(worker.work(calls), worker.panicked.notified()).await;
         assert!(!worker.has_panicked.get(), "a task of this worker has panicked");
         worker.unfinished()
     }
@@ -178,7 +179,6 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             lanes: RefCell::new((0..lanes).map(|_| Rc::default()).collect()),
             former: RefCell::default(),
             turn: Cell::new(0),
-            stop: plan.stop.clone(),
             ends: plan.time().map(|time| Moment::START + plan.warm_up + time),
             warm_up: plan.warm_up,
             grace: plan.grace,
@@ -186,6 +186,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             deadlines: plan.deadline.map(Deadlines::new),
             growth,
             in_flight: Cell::new(0),
+            draws: Cell::new(0),
             moved: Notify::new(),
             is_waiting: Cell::new(false),
             has_panicked: Cell::new(false),
@@ -194,24 +195,28 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 
     /// Makes the calls, and gives those that are open at the end their grace.
-    async fn work(&self, due_times: Option<DueTimes>) {
+    async fn work(&self, mut calls: Option<DueCalls>) {
         let board = &*self.context.board;
-        let mut arrivals = due_times.map(|due_times| {
-            let allowed = |arrival: &Arrival| self.stop.allows_arrival(arrival, self.warm_up);
-            due_times.take_while(allowed).peekable()
-        });
         let making = async {
-            if let Some(arrivals) = &mut arrivals {
-                until(self.send_when_due(arrivals), board.stopped.cancelled()).await;
+            if let Some(calls) = &mut calls {
+                until(self.send_when_due(calls), board.stopped.cancelled()).await;
                 // Sends the calls that were already due when the run was stopped.
-                self.send_when_due(arrivals).await;
+                self.send_when_due(calls).await;
             } else {
                 until(self.keep_in_flight(), board.stopped.cancelled()).await;
             }
             board.set_polled(self.context.index, self.common.timer.polled());
             board.has_sent(self.context.index);
-            let over = self.common.sleep_until(self.common.now() + self.grace);
-            until(self.all_ended(), over).await;
+            let sent = self.common.now();
+            // Others may still be sending, and whoever stops a run does not wait for a server.
+            let has_ended = board.all_sent.is_cancelled() && !board.is_stopped();
+            let is_lost = has_ended && board.connections() == 0;
+            let ending = until(self.all_ended(), self.common.sleep_until(sent + self.grace));
+            if is_lost {
+                tokio::join!(ending, self.find_again(sent + PATIENCE));
+            } else {
+                ending.await;
+            }
         };
         until(making, board.ended.cancelled()).await;
         // Nobody reads the results of a run that was abandoned.
@@ -219,9 +224,18 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
             return;
         }
         // The calls that were due and had not been sent when the run was ended.
-        let left = arrivals.into_iter().flatten().take_while(|arrival| arrival.due < board.over());
-        let mut records = self.context.records.borrow_mut();
-        left.for_each(|Arrival { number, due, .. }| records.not_sent(number, due, Why::Late));
+        if let Some(calls) = &mut calls {
+            while !self.leave_some(calls, Why::Late) {}
+        }
+    }
+
+    /// Waits until then for a connection; without one the server is lost.
+    async fn find_again(&self, until_then: Moment) {
+        let board = &*self.context.board;
+        until(board.until_connected(), self.common.sleep_until(until_then)).await;
+        if board.connections() == 0 {
+            board.lose();
+        }
     }
 
     fn unfinished(&self) -> Vec<UnfinishedCall> {

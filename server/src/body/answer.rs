@@ -151,11 +151,21 @@ impl AnswerBody {
         Poll::Ready(Some(Ok(Frame::data(AnswerPiece::of(call, self.rest.split_to(bytes))))))
     }
 
+    /// Ready when the answer may end. If its end comes later as planned, the delay begins when the last byte
+    /// was encoded.
+    fn poll_pace(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(pace) = &mut self.pace else { return Poll::Ready(()) };
+        if pace.ends_later() && call.handed_over() > 0 {
+            call.wait_for_encoder(cx);
+            return Poll::Pending;
+        }
+        pace.poll_end(call, cx)
+    }
+
     /// Ends the stream. If the client's windows may hold up the data, the end waits until the data is
     /// encoded, because a deadline must still be able to reach the call.
     fn poll_end(&mut self, end: AnswerEnd, call: &Call, cx: &mut Context<'_>) -> FramePoll {
-        let pace = self.pace.as_mut().filter(|_| end.ending == Ending::Answered);
-        if pace.is_some_and(|pace| pace.poll_end(call, cx).is_pending()) {
+        if end.ending == Ending::Answered && self.poll_pace(call, cx).is_pending() {
             self.chunks = Chunks::End(Box::new(end));
             return Poll::Pending;
         }
@@ -232,9 +242,7 @@ impl AnswerBody {
                 Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 None => {
-                    if let Some(pace) = &mut self.pace {
-                        ready!(pace.poll_end(call, cx));
-                    }
+                    ready!(self.poll_pace(call, cx));
                     self.chunks = Chunks::Over;
                     return Poll::Ready(None);
                 }
@@ -277,7 +285,14 @@ impl AnswerBody {
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
-        let next = ready!(messages.poll_next(cx));
+        let Poll::Ready(next) = messages.poll_next(cx) else {
+            if let Some(pace) = &mut self.pace {
+                pace.idles();
+            }
+            return Poll::Pending;
+        };
+        // The first answer decides how they are sent.
+        self.look_for_pace();
         // Reading the request may have cut the call in the meantime.
         if let Some(why) = call.why_cut() {
             return self.poll_cut(&why, call, cx);

@@ -18,23 +18,34 @@ const PIECE_TIME_NS: u64 = 10_000_000;
 #[derive(Debug)]
 pub(crate) struct Pace {
     delivery: Delivery,
-    /// When the first byte was ready.
+    /// When the first byte was ready, or the first after a time in which there was none to send.
     began: Option<Instant>,
+    /// How many bytes have gone out since then.
     sent: u64,
+    /// When the last of them was due.
+    due: Option<Instant>,
     /// The answer ends once this is over.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whether the drain has ended all waits: then everything goes out at once.
+    /// Whether the drain has ended all waits: then nothing waits any more.
     is_over: bool,
 }
 
 impl Pace {
     pub(crate) fn new(delivery: Delivery) -> Self {
-        Self { delivery, began: None, sent: 0, sleep: None, is_over: false }
+        Self { delivery, began: None, sent: 0, due: None, sleep: None, is_over: false }
     }
 
     /// Whether the end of the answer comes later than its last byte.
     pub(crate) fn ends_later(&self) -> bool {
         matches!(self.delivery, Delivery::EndsLater(_))
+    }
+
+    /// Called when all bytes have gone out and the next answer is not ready. That time does not make the rest any
+    /// faster.
+    pub(crate) fn idles(&mut self) {
+        if matches!(self.delivery, Delivery::At(_)) {
+            (self.began, self.sent) = (None, 0);
+        }
     }
 
     /// How many of the next bytes, of which there are `left`, go out now; at least one. A piece goes out when
@@ -46,11 +57,16 @@ impl Pace {
         cx: &mut Context<'_>,
     ) -> Poll<usize> {
         let Delivery::At(rate) = self.delivery else { return Poll::Ready(left) };
-        let began = *self.began.get_or_insert_with(|| call.now());
+        let last_due = self.due;
+        let began = *self.began.get_or_insert_with(|| {
+            let now = call.now();
+            last_due.map_or(now, |due| due.max(now))
+        });
         let piece = rate.bytes_in(PIECE_TIME_NS).clamp(1, left as u64);
         let due = began.checked_add(Duration::from_nanos(rate.nanos_for(self.sent + piece)));
         let Some(due) = due else { return Poll::Pending };
         ready!(self.poll_until(due, call, cx));
+        self.due = Some(due);
         let piece = if self.is_over { left as u64 } else { piece };
         self.sent += piece;
         Poll::Ready(usize::try_from(piece).unwrap_or(left))

@@ -9,6 +9,7 @@ use longsync_behavior::{Fault, FaultClause};
 
 use super::Call;
 use crate::call::ending::Ending;
+use crate::call::plan::Plan;
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
 use crate::record::CloseReason;
@@ -17,6 +18,26 @@ impl Call {
     /// Counts a fault that is applied to the call, or to one of its messages.
     pub(crate) fn count_fault(&self, clause: &FaultClause) {
         self.worker().counters().fault(clause);
+    }
+
+    /// Counts this attempt of a call that will be served as planned, and lets it fail if it is one of the first
+    /// and its behavior has a `fail_first`. `call_id` is that of its message, which may be empty.
+    pub(crate) fn count_attempt(&self, plan: &mut Plan, call_id: &str) {
+        if plan.is_aborted() {
+            return;
+        }
+        let first = plan.applied.first_failure(|clause| {
+            if self.states_attempt {
+                return self.attempt;
+            }
+            let clause = clause.to_string();
+            let state = self.state();
+            let name = if call_id.is_empty() { &state.call_id } else { call_id };
+            self.worker().shared().seen_calls().count(&clause, name)
+        });
+        if let Some(first) = first {
+            plan.fault = Some(Arc::clone(first));
+        }
     }
 
     /// Checks that the caller may choose how the call is answered, which it does in `field`.
@@ -28,6 +49,14 @@ impl Call {
             return Err(Refusal::invalid(field, longsync_behavior::FIXED));
         }
         Ok(())
+    }
+
+    /// Called before the wait for an answer whose place this fault takes: a call that will hang does not end
+    /// at its deadline either.
+    pub(crate) fn expect_fault(&self, clause: Option<&FaultClause>) {
+        if clause.is_some_and(|clause| *clause.fault() == Fault::Hang) {
+            self.has_no_deadline.store(true, Ordering::Relaxed);
+        }
     }
 
     /// The ending by a fault that takes the place of an answer, before any wait for that answer.
@@ -58,6 +87,7 @@ impl Call {
                 Poll::Ready(ResetByPlan(h2::Error::from(h2::Reason::from(code.number()))))
             }
             Fault::Hang => {
+                self.expect_fault(Some(clause));
                 if !self.is_hung.swap(true, Ordering::Relaxed) {
                     // A drain does not wait for it.
                     self.worker().call_ended();
@@ -79,19 +109,26 @@ impl Call {
         Some(end)
     }
 
-    /// Whether the behavior of its header, or else that of its server, can end an exchange before its first
+    /// Whether the behavior of its headers, or else that of its server, can end an exchange before its first
     /// answer. The first message may bring another behavior, but its client may wait for headers before it
     /// sends that.
     pub(crate) fn may_end_without_headers(&self) -> bool {
-        let behavior = match self.behavior_header.as_deref() {
+        let asked = self.asked.as_deref();
+        if asked.is_some_and(|asked| asked.envoy.may_abort()) {
+            return true;
+        }
+        let header =
+            asked.and_then(|asked| asked.behavior.as_ref().or(asked.rpc_behavior.as_ref()));
+        let behavior = match header {
             Some(Ok(behavior)) => behavior,
             Some(Err(_)) => return false,
             None => self.worker().default_behavior(),
         };
-        behavior.faults().clauses().any(|fault| fault.is_of_call() && !fault.is_answered())
+        let mut faults = behavior.faults().clauses();
+        faults.any(|fault| fault.is_of_call() && !fault.is_answered() && fault.at() == 0)
     }
 
-    pub(super) fn is_hung(&self) -> bool {
+    pub(crate) fn is_hung(&self) -> bool {
         self.is_hung.load(Ordering::Relaxed)
     }
 

@@ -8,6 +8,8 @@ use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
+use longsync_behavior::envoy::EnvoyDraw;
+use longsync_behavior::rpc_behavior::RPC_BEHAVIOR;
 use longsync_behavior::{
     AppliedBehavior, Behavior, BehaviorSource, DecideError, Decision, DrawKey, FaultClause,
     FaultMoment, decide,
@@ -33,6 +35,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) delay: Option<RequestedDelay<'a>>,
     pub(crate) behavior: &'a str,
     pub(crate) header: Option<Result<&'a Behavior, &'a str>>,
+    pub(crate) rpc_behavior: Option<Result<&'a Behavior, &'a str>>,
     pub(crate) payload: Option<&'a Bytes>,
     pub(crate) echo_payload: bool,
     pub(crate) response_bytes: u32,
@@ -50,6 +53,7 @@ macro_rules! ask_from {
                     delay: message.delay.as_ref().map(RequestedDelay::Message),
                     behavior: &message.behavior,
                     header: None,
+                    rpc_behavior: None,
                     payload: Some(&message.payload),
                     echo_payload: message.echo_payload,
                     response_bytes: message.response_bytes,
@@ -124,6 +128,28 @@ impl Plan {
         Duration::from_nanos(self.delay_ns)
     }
 
+    /// Lets the call wait longer.
+    pub(crate) fn add_delay(&mut self, delay: Duration) {
+        self.delay_ns = self.delay_ns.saturating_add(nanos(delay));
+    }
+
+    /// Adds what Envoy's headers do: their delay comes first, and then their error in place of everything else.
+    /// Their rate counts if the behavior has no fault.
+    pub(crate) fn add_envoy(&mut self, envoy: EnvoyDraw) {
+        let EnvoyDraw { delay, abort, throughput } = envoy;
+        if abort.is_some() {
+            (self.delay_ns, self.fault) = (nanos(delay), abort);
+            return;
+        }
+        self.add_delay(delay);
+        self.fault = self.fault.take().or(throughput);
+    }
+
+    /// Whether Envoy's headers abort the call.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.is_abort())
+    }
+
     /// The same plan for a later message of a call whose fault is that of its first message.
     ///
     /// # Errors
@@ -174,7 +200,7 @@ impl Plan {
 
     /// The fault, if it takes the place of an answer at this moment.
     pub(crate) fn fault_at(&self, moment: FaultMoment) -> Option<&Arc<FaultClause>> {
-        self.fault.as_ref().filter(|fault| !fault.is_answered() && fault.moment() == moment)
+        self.fault.as_ref().filter(|fault| fault.ends_call_at(moment))
     }
 
     /// How many bytes the plan keeps in memory of what its caller sent.
@@ -220,6 +246,7 @@ impl<'a> Ask<'a> {
             delay: self.delay.map(RequestedDelay::read),
             behavior: self.behavior,
             header: self.header,
+            rpc_behavior: self.rpc_behavior,
         }
     }
 }
@@ -238,6 +265,7 @@ impl From<DecideError> for Refusal {
         let field = match refused.place {
             BehaviorSource::Delay => "delay",
             BehaviorSource::Header => longsync::BEHAVIOR_HEADER,
+            BehaviorSource::RpcBehavior => RPC_BEHAVIOR,
             _ => "behavior",
         };
         Self::invalid(field, refused.why)
@@ -295,7 +323,6 @@ mod tests {
             behavior: &Behavior::constant(Duration::from_secs(5)),
             max_delay: limits.max_delay,
             is_fixed: false,
-            attempt: &|_| 1,
             read: &|text| text.parse().map_err(|why: ParseBehaviorError| why.to_string()),
         };
         plan(ask, &key, &server, &limits)

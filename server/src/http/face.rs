@@ -10,7 +10,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use longsync::duration::from_proto;
 use longsync::v1::Timing;
 use longsync::{DONE, HTTP_PATH};
-use longsync_behavior::{Fault, FaultMoment};
+use longsync_behavior::{AppliedBehavior, Fault, FaultMoment};
 use longsync_text::quoted;
 use tonic::body::Body;
 
@@ -19,7 +19,6 @@ use crate::call::Call;
 use crate::call::ending::Ending;
 use crate::call::plan::{AnswerPayload, Plan};
 use crate::call::refusal::Refusal;
-use crate::call::wait::Wait;
 use crate::config::Config;
 use crate::examples::Examples;
 use crate::http::plain::{of_type, text};
@@ -147,19 +146,25 @@ fn planned(call: &Call, query: &str) -> PlanResult {
     let (mut plan, received_at) = call.plan(query.as_ask(), 0, call.arrived())?;
     if let Some(status) = query.status {
         call.may_choose("status")?;
-        plan.fault = Some(status);
+        // With a status, the caller has chosen everything that the server's behavior might do.
+        plan.applied = AppliedBehavior::Delay(plan.delay());
+        if !plan.is_aborted() {
+            plan.fault = Some(status);
+        }
     }
     call.hold(plan.held_bytes() + plan.payload.len() as u64)?;
     Ok((plan, received_at))
 }
 
 async fn long_sync(call: &Call, planned: PlanResult) -> Result<Response<Body>, Ending> {
-    let (plan, received_at) = planned?;
+    let (mut plan, received_at) = planned?;
+    call.count_attempt(&mut plan, "");
     if let Some(fault) = plan.fault_at(FaultMoment::Before) {
         return Err(call.ending_by(fault));
     }
+    call.expect_fault(plan.fault.as_deref());
     let start = call.arrived();
-    let wait = Wait::new(start, plan.delay()).after_standing(call.queued_at(start));
+    let wait = call.first_wait(start, &plan);
     let spent = call.wait(wait).await;
     if let Some(fault) = plan.fault_at(FaultMoment::After) {
         return Err(call.ending_after(fault, wait, spent));

@@ -68,7 +68,8 @@ impl<'a> Query<'a> {
 }
 
 fn fault_of_status(status: &str) -> Result<Arc<FaultClause>, Refusal> {
-    let fault = status.parse().ok().and_then(FaultClause::http_status);
+    let digits = Some(status).filter(|it| it.bytes().all(|byte| byte.is_ascii_digit()));
+    let fault = digits.and_then(|it| it.parse().ok()).and_then(FaultClause::http_status);
     fault.map(Arc::new).ok_or_else(|| {
         let why =
             format!("{} is not the status of an error: send one from 400 to 599", quoted(status));
@@ -115,6 +116,7 @@ mod tests {
             ("status=", "status"),
             ("status=200", "status"),
             ("status=600", "status"),
+            ("status=%2B503", "status"),
             ("status=UNAVAILABLE", "status"),
             ("bytes=", "bytes"),
             ("bytes=-1", "bytes"),

@@ -23,7 +23,8 @@ use crate::body::room::Room;
 use crate::call::Call;
 use crate::call::ending::Ending;
 use crate::call::fault::ResetByPlan;
-use crate::call::headers::CallHeaders;
+use crate::call::header_request::ForeignHeaders;
+use crate::call::headers::{CallHeaders, HeaderRules};
 use crate::http::face::{self, BoxAnswer};
 use crate::http::host;
 use crate::http::plain;
@@ -31,6 +32,7 @@ use crate::record::ConnectionRecord;
 use crate::rpc::services;
 use crate::rpc::{self, unary};
 use crate::rpc::{BoxMessages, Handler};
+use crate::shared::Shared;
 use crate::shared::counters::CallKind;
 use crate::worker::Worker;
 
@@ -149,7 +151,10 @@ impl ResponseFuture {
         cx: &mut Context<'_>,
     ) -> Poll<ReadyResponse> {
         let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
-        if let Some(bad) = rest.read_on(cx) {
+        // A call that hangs is not answered, whatever its body contains.
+        if let Some(bad) = rest.read_on(cx)
+            && !call.is_hung()
+        {
             call.cut(face::refusal_of_body(bad).into());
         }
         match (polled, rest.answer_waits_until()) {
@@ -193,6 +198,7 @@ impl Future for ResponseFuture {
         // Releases what was read for the call before its answer is sent.
         this.coming = PendingResponse::Over;
         let call = this.call.take();
+        let host = call.as_ref().and_then(|call| call.host_to_name());
         let mut response = match (cut, polled, call) {
             (Some(why), _, Some(call)) => this.plain(response_of(&why, &call)),
             (_, Poll::Ready(ReadyResponse::Message(message)), Some(call)) => {
@@ -209,6 +215,9 @@ impl Future for ResponseFuture {
             (_, Poll::Ready(ReadyResponse::Response(response)), None) => this.plain(response),
             _ => unreachable!("only calls are cut, and only they have messages"),
         };
+        if let Some(host) = host {
+            response.headers_mut().insert("hostname", host);
+        }
         if let Some(lingering) = this.rest.take().and_then(|rest| rest.answered(&mut response)) {
             response.body_mut().linger(lingering);
         }
@@ -226,7 +235,15 @@ fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
 }
 
 fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
-    CallHeaders::read(request.headers(), |text| worker.read_behavior(text))
+    let Shared { config, host, .. } = &**worker.shared();
+    let foreign = (config.foreign_headers && !config.is_fixed)
+        .then(|| ForeignHeaders { host, max_delay: config.limits.max_delay });
+    let rules = HeaderRules {
+        read_behavior: &|text| worker.read_behavior(text),
+        foreign,
+        takes_attempt_count: config.foreign_headers,
+    };
+    CallHeaders::read(request.headers(), &rules)
 }
 
 /// Dispatches a request, and begins a call if the request is one.

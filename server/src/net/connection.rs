@@ -35,8 +35,7 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// How much of a stream hyper hands to h2 before h2 has encoded it. This is more than one of our pieces, so
 /// that our own count of the bytes handed over is the effective limit.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
-/// How long we keep reading from a client that was notified of a drain, after our side of the connection has
-/// ended.
+/// How long we keep reading from a client after our side of the connection has ended.
 const LINGER: Duration = Duration::from_millis(100);
 /// How many turns a connection has before the other connections have theirs. In each, the calls that were
 /// read are run and their answers are written.
@@ -90,7 +89,7 @@ where
             let ended = serve_http2(&mut io, record, drain).await;
             if ended.is_ok() && record.has_heard() {
                 record.told();
-                linger(&mut io, worker).await;
+                linger(&mut io, None, worker).await;
             }
             ended
         }
@@ -116,25 +115,25 @@ where
     if let CloseReason::Dropped { is_reset: true } = wish {
         return Some(io.into_inner());
     }
-    if let Some((last_stream, code)) = wish.goaway() {
-        io.write_goaway(last_stream, code).await;
-    }
     if wish.is_planned() || wish.goaway().is_some() {
-        linger(&mut io, record.worker()).await;
+        linger(&mut io, wish.goaway(), record.worker()).await;
     }
     None
 }
 
-/// Ends our side of a connection in a drain, but keeps reading for a short time. A socket that is
-/// closed with unread bytes sends a reset, on which a peer may drop answers that it has already
-/// received (haproxy does).
-async fn linger<IO>(io: &mut ConnectionIo<IO>, worker: &Worker)
+/// Ends our side of a connection, perhaps with a last GOAWAY, but keeps reading for a short time. A socket that
+/// is closed with unread bytes sends a reset, on which a peer may drop answers that it has already received
+/// (haproxy does).
+async fn linger<IO>(io: &mut ConnectionIo<IO>, goaway: Option<(u32, u32)>, worker: &Worker)
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let io = io.inner();
     let rest = async {
         let mut unread = [0; 1024];
+        if let Some((last_stream, code)) = goaway {
+            io.write_goaway(last_stream, code).await;
+        }
+        let io = io.inner();
         let _ = io.shutdown().await;
         while io.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {}
     };

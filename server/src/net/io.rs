@@ -169,6 +169,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for ConnectionIo<IO> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
+        if this.record.has_read_enough_while_blocked() {
+            // The task is woken when the socket accepts data.
+            return Poll::Pending;
+        }
         if this.ahead.has_remaining() {
             let ahead = this.ahead.slice(..this.ahead.len().min(buf.remaining()));
             let passed = this.pass(&ahead);

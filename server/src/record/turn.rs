@@ -79,6 +79,7 @@ impl ConnectionRecord {
     /// Called when a frame is passed from the client to HTTP/2. Returns false if the next frame has to wait
     /// for the next turn.
     pub(crate) fn received(&self, frame: Frame) -> bool {
+        self.read_frame();
         match frame {
             Frame::Headers { stream } => {
                 self.stream_opened(stream);

@@ -84,6 +84,9 @@ impl ConnectionRecord {
     /// Called when HTTP has had its turn to write, before which it had encoded this many bytes of answers.
     pub(crate) fn end_turn(&self, encoded_before: u64) {
         self.is_stuck.store(false, Relaxed);
+        if !self.is_blocked() {
+            self.said_all();
+        }
         if self.encoded_bytes() != encoded_before && !self.is_blocked() {
             self.wake_those_that_wait();
         }

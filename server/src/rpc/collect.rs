@@ -41,11 +41,19 @@ async fn collect(
             return Err(call.ending_by(fault));
         }
         drop(received);
-        let (waited, after) = wait_and_read_ahead(&call, wait, &mut requests).await;
+        let (waited, ahead) = wait_and_read_ahead(&call, wait, &mut requests).await;
         collected.spent = call.add_spent(wait, waited);
-        next = after?;
+        if let Some(abort) = collected.abort() {
+            return Err(call.ending_by(abort));
+        }
+        next = match ahead {
+            Some(next) => next?,
+            None => requests.next().await?.map(Box::new),
+        };
     }
-    collected.plan_without_requests(&call)?;
+    if collected.count == 0 {
+        collected.plan_without_requests(&call).await?;
+    }
     if let Some(fault) = collected.fault.as_ref().filter(|fault| !fault.is_answered()) {
         return Err(call.ending_by(fault));
     }
@@ -85,17 +93,23 @@ impl CollectTotals {
         let is_first = self.count == 0;
         self.count += 1;
         self.payload_bytes += request.payload.len() as u64;
-        let (plan, at) = planned
+        let (mut plan, at) = planned
             .and_then(|(plan, at)| {
                 if is_first { Ok((plan, at)) } else { plan.without_fault().map(|it| (it, at)) }
             })
             .map_err(|why| why.of_message(request.id))?;
-        if is_first {
-            self.fault.clone_from(&plan.fault);
-        }
         self.received_at.get_or_insert(at);
         call.keep(plan.held_bytes(), arrived.held)?;
-        let mut wait = Wait::new(arrived.at, plan.delay());
+        if is_first {
+            call.count_attempt(&mut plan, "");
+            self.fault.clone_from(&plan.fault);
+            call.expect_fault(plan.fault.as_deref());
+        }
+        let mut wait = if is_first && plan.fault_at(FaultMoment::Before).is_none() {
+            call.first_wait(arrived.at, &plan)
+        } else {
+            Wait::new(arrived.at, plan.delay())
+        };
         if plan.payload != AnswerPayload::Empty {
             call.release(self.payload.held_bytes());
             self.payload = plan.payload;
@@ -103,26 +117,34 @@ impl CollectTotals {
         if let Some(before) = self.applied.replace(plan.applied) {
             call.release(behavior_bytes(&before));
         }
-        match self.due_before {
-            Some(due) => wait.start = wait.start.max(due),
-            None => wait = wait.after_standing(call.queued_at(wait.start)),
+        if let Some(due) = self.due_before {
+            wait.start = wait.start.max(due);
         }
         self.due_before = Some(wait.due());
         Ok(wait)
     }
 
-    /// The fault of the call, if it takes the place of the answer at this moment.
-    fn fault_at(&self, moment: FaultMoment) -> Option<&Arc<FaultClause>> {
-        let fault = self.fault.as_ref()?;
-        (!fault.is_answered() && fault.moment() == moment).then_some(fault)
+    /// The error of Envoy's headers, which comes before any further request.
+    fn abort(&self) -> Option<&Arc<FaultClause>> {
+        self.fault.as_ref().filter(|fault| fault.is_abort())
     }
 
-    /// Plans a call that has no request: even then its header may be wrong, and its behavior have a fault.
-    fn plan_without_requests(&mut self, call: &Call) -> Result<(), Refusal> {
-        if self.received_at.is_some() {
-            return Ok(());
+    /// The fault of the call, if it takes the place of the answer at this moment.
+    fn fault_at(&self, moment: FaultMoment) -> Option<&Arc<FaultClause>> {
+        self.fault.as_ref().filter(|fault| fault.ends_call_at(moment))
+    }
+
+    /// Plans a call that has no request: even then its header may be wrong, and its behavior have a fault. Only
+    /// Envoy's headers can make it wait.
+    async fn plan_without_requests(&mut self, call: &Call) -> Result<(), Refusal> {
+        let start = call.last_read();
+        let (mut plan, at) = call.plan(Ask::default(), 0, start)?;
+        call.count_attempt(&mut plan, "");
+        if plan.is_aborted() {
+            let wait = Wait::new(start, plan.delay());
+            let waited = call.wait(wait).await;
+            self.spent = call.add_spent(wait, waited);
         }
-        let (plan, at) = call.plan(Ask::default(), 0, call.last_read())?;
         (self.fault, self.received_at) = (plan.fault, Some(at));
         self.applied = Some(plan.applied);
         Ok(())
@@ -148,12 +170,13 @@ impl CollectTotals {
 type NextRequest = Result<Option<Box<ReceivedMessage<LongSyncCollectRequest>>>, Refusal>;
 
 /// Waits, and reads the next request in the meantime: its time of arrival decides when its own wait begins.
-/// Only one request is read ahead, so that back-pressure reaches the client.
+/// Only one request is read ahead, so that back-pressure reaches the client. Also returns that request, if it
+/// arrived before the wait was over.
 async fn wait_and_read_ahead(
     call: &Call,
     wait: Wait,
     requests: &mut CollectRequests,
-) -> (WaitTimes, NextRequest) {
+) -> (WaitTimes, Option<NextRequest>) {
     let mut ahead = None;
     let mut waiting = pin!(call.wait(wait));
     call.begin_reading_ahead();
@@ -167,8 +190,5 @@ async fn wait_and_read_ahead(
     })
     .await;
     call.end_reading_ahead();
-    match ahead {
-        Some(next) => (spent, next),
-        None => (spent, requests.next().await.map(|next| next.map(Box::new))),
-    }
+    (spent, ahead)
 }

@@ -40,8 +40,10 @@ pub(crate) struct ExchangeAnswers {
     taken: u64,
     /// How many requests are never answered, as planned.
     hung: usize,
-    /// The fault of the call, which is that of the first request's behavior.
+    /// The fault of the call, which is that of the first request's behavior or of Envoy's headers.
     fault: Option<Arc<FaultClause>>,
+    /// When the delay of Envoy's headers is over, if they ask for one.
+    held_until: Option<Instant>,
     /// How many answers have gone out.
     answered: u32,
     /// An answer that was made before the headers went out.
@@ -129,6 +131,7 @@ impl ExchangeAnswers {
             taken: 0,
             hung: 0,
             fault: None,
+            held_until: None,
             answered: 0,
             first: None,
         }
@@ -190,16 +193,20 @@ impl ExchangeAnswers {
                 ..LongSyncExchangeResponse::default()
             },
         };
-        let payload = if message.failure.is_none() { plan.payload } else { AnswerPayload::Empty };
+        let payload = if message.failure.is_none() {
+            plan.payload
+        } else {
+            self.call.release(plan.payload.held_bytes());
+            AnswerPayload::Empty
+        };
         self.making = Some(Box::new(Draft::new(message, payload)));
         None
     }
 
     /// The fault of the call, if it takes the place of the next answer at this moment.
     fn call_fault(&self, moment: FaultMoment) -> Option<Arc<FaultClause>> {
-        let fault = self.fault.as_ref().filter(|fault| !fault.is_answered())?;
-        let is_now = fault.moment() == moment && fault.at() == self.answered;
-        (is_now && self.taken > 0).then(|| Arc::clone(fault))
+        let fault = self.fault.as_ref().filter(|fault| fault.ends_call_at(moment))?;
+        (fault.at() <= self.answered).then(|| Arc::clone(fault))
     }
 
     /// The fault of the call at its end, because fewer answers went out than it lets go out.
@@ -208,25 +215,48 @@ impl ExchangeAnswers {
     }
 
     /// Takes a request from the stream. One that cannot be served is answered at once, and so is one whose
-    /// planned failure does not wait.
-    fn take(&mut self, received: &ReceivedMessage<LongSyncExchangeRequest>, now: Instant) {
+    /// planned failure does not wait. Returns how the call ends if a fault takes the place of such an answer.
+    fn take(
+        &mut self,
+        received: &ReceivedMessage<LongSyncExchangeRequest>,
+        now: Instant,
+    ) -> Option<Ending> {
         let ReceivedMessage { message: request, arrived } = received;
         let order = self.taken;
         self.taken += 1;
-        let (plan, received_at) = match self.admit(request, arrived, order) {
-            Ok(admitted) => admitted,
-            Err(why) => {
-                let failure = self.failure(request.id, &why);
-                self.making = Some(Box::new(Draft::new(failure, AnswerPayload::Empty)));
-                return;
-            }
+        let answer = match self.admit(request, arrived, order, now) {
+            Ok((plan, received_at)) => match plan.fault_at(FaultMoment::Before) {
+                None => {
+                    self.begin_wait(request.id, order, plan, received_at, now);
+                    return None;
+                }
+                Some(fault) => self.fault_before(request.id, fault, &plan, received_at)?,
+            },
+            Err(why) => self.failure(request.id, &why),
         };
-        if let Some(fault) = plan.fault_at(FaultMoment::Before) {
-            self.fault_before(request.id, fault, &plan);
-            return;
+        if let Some(fault) = self.call_fault(FaultMoment::After) {
+            return Some(self.call.ending_by(&fault));
         }
-        let wait = Wait::new(now, plan.delay()).after_standing(self.call.queued_at(now));
-        let (due, id) = (wait.due(), request.id);
+        self.making = Some(Box::new(Draft::new(answer, AnswerPayload::Empty)));
+        None
+    }
+
+    fn begin_wait(
+        &mut self,
+        id: u64,
+        order: u64,
+        mut plan: Plan,
+        received_at: SystemTime,
+        now: Instant,
+    ) {
+        let held = self.held_until.map(|until| until.saturating_duration_since(now));
+        let held = held.unwrap_or_default();
+        if order > 0 {
+            // In the plan of the first message, it is included.
+            plan.add_delay(held);
+        }
+        let wait = self.call.wait_from(now, &plan, held);
+        let due = wait.due();
         self.unanswered.push(Reverse(UnansweredRequest {
             due,
             order,
@@ -237,8 +267,15 @@ impl ExchangeAnswers {
         }));
     }
 
-    /// Answers a request with a planned failure, or never, without a wait and without the slot that it took.
-    fn fault_before(&mut self, id: u64, fault: &Arc<FaultClause>, plan: &Plan) {
+    /// The answer to a request with a planned failure that neither waits nor keeps the slot that it took;
+    /// [`None`] if there never is one.
+    fn fault_before(
+        &mut self,
+        id: u64,
+        fault: &Arc<FaultClause>,
+        plan: &Plan,
+        received_at: SystemTime,
+    ) -> Option<LongSyncExchangeResponse> {
         if !self.unanswered.is_empty() {
             self.call.give_slots_back(1);
         }
@@ -246,21 +283,21 @@ impl ExchangeAnswers {
         self.call.count_fault(fault);
         let Some(failure) = failure_of(fault) else {
             self.hung += 1;
-            return;
+            return None;
         };
         let timing = Timing {
+            received_at: Some(received_at.into()),
             queued: None,
             behavior: plan.applied.text().into_owned(),
             fault: fault.to_string(),
             ..self.call.timing_of_refused()
         };
-        let answer = LongSyncExchangeResponse {
+        Some(LongSyncExchangeResponse {
             timing: Some(timing),
             id,
             failure: Some(failure),
             ..LongSyncExchangeResponse::default()
-        };
-        self.making = Some(Box::new(Draft::new(answer, AnswerPayload::Empty)));
+        })
     }
 
     /// Decides what to do with a request that was received now. Nothing of a refused request is held.
@@ -269,19 +306,46 @@ impl ExchangeAnswers {
         request: &LongSyncExchangeRequest,
         arrived: &MessageArrival,
         index: u64,
+        now: Instant,
     ) -> Result<(Plan, SystemTime), Refusal> {
         let kept = self.call.plan(Ask::from(request), index, arrived.at).and_then(|(plan, at)| {
             let (plan, of_call) = plan.of_message(index == 0)?;
             self.call.keep(plan.held_bytes(), arrived.held)?;
             Ok((plan, of_call, at))
         });
-        let (plan, of_call, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
-        self.take_slot().inspect_err(|_| self.call.release(plan.held_bytes()))?;
+        let (mut plan, of_call, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
         if index == 0 {
-            self.call.begins_answer(of_call.as_ref());
-            self.fault = of_call;
+            self.begin(of_call, &request.call_id, now);
+        }
+        self.take_slot().inspect_err(|_| self.call.release(plan.held_bytes()))?;
+        if !self.is_aborted() {
+            self.call.count_attempt(&mut plan, &request.call_id);
         }
         Ok((plan, at))
+    }
+
+    /// Called when the first request has been planned, whose behavior and name decide what hits the call.
+    fn begin(&mut self, fault: Option<Arc<FaultClause>>, call_id: &str, now: Instant) {
+        let envoy = self.call.envoy(call_id).unwrap_or_default();
+        self.held_until = Some(envoy.delay).filter(|it| !it.is_zero()).map(|delay| now + delay);
+        self.fault = fault.or(envoy.throughput);
+        self.call.begins_answer(self.fault.as_ref());
+    }
+
+    /// Whether Envoy's headers abort the call, once their delay is over.
+    fn is_aborted(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.is_abort())
+    }
+
+    /// Called at the end of the requests, if there was none. Even then the header may be wrong, or Envoy's
+    /// headers may abort the call.
+    fn end_without_requests(&mut self, now: Instant) -> Result<(), Refusal> {
+        let (plan, received_at) = self.call.plan(Ask::default(), 0, now)?;
+        if plan.is_aborted() {
+            self.fault.clone_from(&plan.fault);
+            self.begin_wait(0, 0, plan, received_at, now);
+        }
+        Ok(())
     }
 
     /// Takes a slot for a waiting message, just as for a call; the first message uses the slot of the
@@ -346,23 +410,29 @@ impl Stream for ExchangeAnswers {
             if let Some(made) = this.poll_made(cx) {
                 return made.map(Some);
             }
-            if this.have_requests_ended {
+            if this.have_requests_ended || this.is_aborted() {
                 break;
             }
             if this.unanswered.len() + this.hung >= limit {
+                // With all of them hung, nothing but the end of the requests can end the call.
+                if this.unanswered.is_empty() && this.requests.poll_is_end(cx)? == Poll::Ready(true)
+                {
+                    this.have_requests_ended = true;
+                }
                 this.requests.settle();
                 break;
             }
             match this.requests.poll_next(cx) {
-                Poll::Ready(Some(Ok(request))) => this.take(&request, now),
+                Poll::Ready(Some(Ok(request))) => {
+                    if let Some(ending) = this.take(&request, now) {
+                        return Poll::Ready(Some(Err(ending)));
+                    }
+                }
                 Poll::Ready(Some(Err(why))) => return Poll::Ready(Some(Err(why.into()))),
                 Poll::Ready(None) => {
                     this.have_requests_ended = true;
-                    // Even without a message, the header may be wrong.
-                    if this.taken == 0
-                        && let Err(why) = this.call.plan(Ask::default(), 0, now)
-                    {
-                        return Poll::Ready(Some(Err(why.into())));
+                    if this.taken == 0 {
+                        this.end_without_requests(now)?;
                     }
                 }
                 Poll::Pending => break,

@@ -67,10 +67,17 @@ impl StreamAnswers {
         received: &ReceivedMessage<LongSyncStreamRequest>,
     ) -> Result<Self, Refusal> {
         let ReceivedMessage { message, arrived } = received;
-        let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
+        let (mut plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
         let count = plan::count(message.count, call.limits())?;
         call.keep(plan.held_bytes(), arrived.held)?;
-        let wait = Wait::new(arrived.at, plan.delay()).after_standing(call.queued_at(arrived.at));
+        call.count_attempt(&mut plan, "");
+        let ends_at_once =
+            plan.fault_at(FaultMoment::Before).is_some_and(|fault| fault.at().min(count) == 0);
+        let wait = if ends_at_once {
+            Wait::new(arrived.at, plan.delay())
+        } else {
+            call.first_wait(arrived.at, &plan)
+        };
         Ok(Self {
             call: Arc::clone(call),
             plan,
@@ -147,6 +154,7 @@ impl Stream for StreamAnswers {
                     if this.index == this.count {
                         return Poll::Ready(None);
                     }
+                    this.call.expect_fault(this.fault_now(FaultMoment::After).as_deref());
                     this.plan_wait();
                     this.phase = Phase::Waiting;
                 }

@@ -124,14 +124,15 @@ fn begin_wait(
     request: Box<UnaryRequests>,
 ) -> Result<Waiting, Ending> {
     let ReceivedMessage { message, arrived } = received;
-    let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
+    let (mut plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
+    call.keep(plan.held_bytes(), arrived.held)?;
+    call.count_attempt(&mut plan, "");
     if let Some(fault) = plan.fault_at(FaultMoment::Before) {
         return Err(call.ending_by(fault));
     }
-    call.keep(plan.held_bytes(), arrived.held)?;
+    call.expect_fault(plan.fault.as_deref());
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Wait::new(arrived.at, plan.delay()).after_standing(call.queued_at(arrived.at));
-    let wait = Step::Under(wait);
+    let wait = Step::Under(call.first_wait(arrived.at, &plan));
     Ok(Waiting { rest, wait, plan, received_at })
 }
 

@@ -11,6 +11,8 @@ pub(crate) const CALLER: &str = "(caller)";
 #[derive(Debug, Clone)]
 pub(crate) struct FaultCounts {
     behavior: Behavior,
+    /// For each of its clauses, the index of its name.
+    rows: Arc<[usize]>,
     /// The canonical texts of its clauses, each once, and [`CALLER`].
     names: Arc<[String]>,
     counts: Box<[u64]>,
@@ -19,22 +21,23 @@ pub(crate) struct FaultCounts {
 impl FaultCounts {
     /// Counts for a server with this behavior.
     pub(crate) fn new(behavior: &Behavior) -> Self {
-        let mut names: Vec<String> = Vec::new();
+        let (mut names, mut rows): (Vec<String>, Vec<usize>) = Default::default();
         for clause in behavior.faults().clauses().map(ToString::to_string) {
-            if !names.contains(&clause) {
+            let row = names.iter().position(|name| *name == clause);
+            rows.push(row.unwrap_or(names.len()));
+            if row.is_none() {
                 names.push(clause);
             }
         }
         names.push(CALLER.to_owned());
         let counts = vec![0; names.len()].into_boxed_slice();
-        Self { behavior: behavior.clone(), names: names.into(), counts }
+        Self { behavior: behavior.clone(), rows: rows.into(), names: names.into(), counts }
     }
 
     /// Counts a fault that was applied.
     pub(crate) fn apply(&mut self, clause: &FaultClause) {
-        let is_ours = self.behavior.faults().clauses().any(|ours| std::ptr::eq(ours, clause));
-        let name = is_ours.then(|| clause.to_string());
-        let row = name.and_then(|name| self.names.iter().position(|it| *it == name));
+        let mut ours = self.behavior.faults().clauses();
+        let row = ours.position(|ours| std::ptr::eq(ours, clause)).map(|index| self.rows[index]);
         if let Some(count) = self.counts.get_mut(row.unwrap_or(self.names.len() - 1)) {
             *count += 1;
         }

@@ -13,6 +13,7 @@ mod deadline;
 mod delays;
 mod drain;
 mod exchange;
+mod field_headers;
 mod goaway;
 mod harness;
 mod health;

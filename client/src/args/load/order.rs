@@ -114,5 +114,5 @@ fn tags(given: Vec<(String, String)>) -> Result<BTreeMap<String, String>, String
 
 fn recorded(path: &Path) -> Result<WrittenPlan, String> {
     let bytes = data::content(path)?;
-    load::read_plan(&bytes).map_err(|why| format!("{}: {why}", path.display()))
+    load::read_plan(&bytes).map_err(|why| format!("{}: {why}", data::name(path)))
 }

@@ -99,13 +99,13 @@ fn payload(bytes: Vec<u8>) -> WrittenPayload {
 /// The points of a schedule file. It is parsed here because only here is its name known for an error.
 fn points(path: &Path) -> Result<String, String> {
     let text = data::text(path)?;
-    Profile::from_csv(&text).map_err(|why| format!("{}: {why}", path.display()))?;
+    Profile::from_csv(&text).map_err(|why| format!("{}: {why}", data::name(path)))?;
     Ok(text)
 }
 
 /// The times of a replay.
 fn times(path: &Path) -> Result<String, String> {
     let text = data::text(path)?;
-    Replay::read(&text).map_err(|why| format!("{}: {why}", path.display()))?;
+    Replay::read(&text).map_err(|why| format!("{}: {why}", data::name(path)))?;
     Ok(text)
 }

@@ -53,11 +53,12 @@ pub(super) struct ScheduleArgs {
     pub(super) schedule: Option<String>,
 
     /// A schedule as a CSV file of seconds and rates: the rate is linear between lines, and the run ends at
-    /// the last line.
+    /// the last line; `-` reads stdin.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) schedule_file: Option<PathBuf>,
 
-    /// Make calls at the times in a file: one per line, in seconds from the start, ascending.
+    /// Make calls at the times in a file: one per line, in seconds from the start, ascending;
+    /// `-` reads stdin.
     #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(super) replay: Option<PathBuf>,
 

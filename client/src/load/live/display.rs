@@ -13,6 +13,15 @@ use super::{beginning, lines};
 /// The minimum width that is assumed of a terminal.
 const FEWEST_COLUMNS: usize = 20;
 
+/// The size of a terminal in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TerminalSize {
+    /// The width.
+    pub columns: usize,
+    /// The height; [`usize::MAX`] if it is not known.
+    pub rows: usize,
+}
+
 /// Draws a running load until it is dropped; then its lines are erased to make room for the report.
 #[derive(Debug)]
 pub struct LiveDisplay {
@@ -23,7 +32,8 @@ pub struct LiveDisplay {
 impl LiveDisplay {
     /// Draws the content of the board once a second, on a separate thread. Until the first recorded second
     /// has passed, it draws that the run is starting, perhaps with a warm-up. `out` is a terminal that obeys
-    /// ANSI sequences, `columns` returns its current width, and `styled` gives each line its colors.
+    /// ANSI sequences, `size` returns its current size, and `styled` gives each line its colors or takes them
+    /// away. Lines that do not fit above the cursor's are left out: they would scroll away and never be erased.
     ///
     /// # Errors
     /// If the thread cannot be started.
@@ -31,7 +41,7 @@ impl LiveDisplay {
         board: &LiveBoard,
         warm_up: Option<Duration>,
         mut out: impl io::Write + Send + 'static,
-        columns: impl Fn() -> usize + Send + 'static,
+        size: impl Fn() -> TerminalSize + Send + 'static,
         styled: impl Fn(String) -> String + Send + 'static,
     ) -> io::Result<Self> {
         let drawn = board.clone();
@@ -39,24 +49,26 @@ impl LiveDisplay {
         let drawing = thread.spawn(move || {
             let mut seen = 0;
             let mut widths: Vec<usize> = Vec::new();
-            let mut show = |widths: &mut Vec<usize>, lines: Vec<String>, columns| {
-                let lines: Vec<_> = lines.into_iter().map(&styled).collect();
-                let is_drawn = draw(&mut out, &frame(widths, &lines, columns));
-                *widths = lines.iter().map(|line| width(line)).collect();
+            let mut show = |content: &dyn Fn(usize) -> Vec<String>| {
+                let TerminalSize { columns, rows } = size();
+                let columns = columns.max(FEWEST_COLUMNS);
+                // The last column stays free: some terminals wrap when it is written.
+                let lines = content(columns - 1).into_iter().take(rows.saturating_sub(1));
+                let lines: Vec<_> = lines.map(|line| styled(format!("{line}{Reset}"))).collect();
+                let is_drawn = draw(&mut out, &frame(&widths, &lines, columns));
+                widths = lines.iter().map(|line| width(line)).collect();
                 is_drawn
             };
-            // The last column stays free: some terminals wrap when it is written.
-            let columns = || columns().max(FEWEST_COLUMNS);
-            if !show(&mut widths, beginning(warm_up, columns() - 1), columns()) {
+            if !show(&|columns| beginning(warm_up, columns)) {
                 return;
             }
             while let Some((seconds, view)) = drawn.next(seen) {
                 seen = seconds;
-                if !show(&mut widths, lines(&view, columns() - 1), columns()) {
+                if !show(&|columns| lines(&view, columns)) {
                     return;
                 }
             }
-            show(&mut widths, Vec::new(), columns());
+            show(&|_| Vec::new());
         })?;
         Ok(Self { board: board.clone(), drawing: Some(drawing) })
     }
@@ -86,7 +98,7 @@ fn frame(widths: &[usize], lines: &[String], columns: usize) -> String {
         let _ = write!(frame, "\x1b[{rows}A\r\x1b[J");
     }
     for line in lines {
-        let _ = writeln!(frame, "{line}{Reset}");
+        let _ = writeln!(frame, "{line}");
     }
     frame
 }
@@ -130,8 +142,8 @@ mod tests {
     #[test]
     fn a_frame_erases_the_one_before_even_if_its_lines_now_wrap() {
         let lines = ["one".to_owned()];
-        assert_eq!(frame(&[], &lines, 80), "one\x1b[0m\n");
-        assert_eq!(frame(&[3], &lines, 80), "\x1b[1A\r\x1b[Jone\x1b[0m\n");
+        assert_eq!(frame(&[], &lines, 80), "one\n");
+        assert_eq!(frame(&[3], &lines, 80), "\x1b[1A\r\x1b[Jone\n");
         // 79 columns are two rows of 40; an empty line is a row.
         assert_eq!(frame(&[79, 0, 40], &[], 40), "\x1b[4A\r\x1b[J");
     }
@@ -146,9 +158,8 @@ mod tests {
     fn a_display_draws_each_second_and_erases_itself_at_the_end() {
         let (sender, written) = mpsc::channel();
         let mut board = LiveBoard::new(RunGoal::default(), false);
-        let columns = || 80;
-        let display =
-            LiveDisplay::start(&board, None, LineSender(sender), columns, |it| it).unwrap();
+        let size = || TerminalSize { columns: 80, rows: usize::MAX };
+        let display = LiveDisplay::start(&board, None, LineSender(sender), size, |it| it).unwrap();
         assert!(written.recv().unwrap().contains("starting"));
         let figures = Figures::default();
         for second in 1..=2 {
@@ -161,5 +172,22 @@ mod tests {
         drop(display);
         assert_eq!(written.recv().unwrap(), "\x1b[7A\r\x1b[J");
         assert!(written.recv().is_err(), "something was written after the end");
+    }
+
+    #[test]
+    fn a_low_terminal_shows_the_lines_that_can_be_erased_again_and_plain_ones_have_no_sequences() {
+        let (sender, written) = mpsc::channel();
+        let mut board = LiveBoard::new(RunGoal::default(), false);
+        let size = || TerminalSize { columns: 80, rows: 4 };
+        let plain = |line: String| anstream::adapter::strip_str(&line).to_string();
+        let display = LiveDisplay::start(&board, None, LineSender(sender), size, plain).unwrap();
+        assert!(!written.recv().unwrap().contains('\x1b'));
+        let figures = Figures::default();
+        board.second(&Live::of(Duration::from_secs(1), &figures, &figures));
+        let frame = written.recv().unwrap();
+        let lines = frame.strip_prefix("\x1b[1A\r\x1b[J").unwrap();
+        assert!(lines.lines().count() == 3 && !lines.contains('\x1b'), "{lines:?}");
+        drop(display);
+        assert_eq!(written.recv().unwrap(), "\x1b[3A\r\x1b[J");
     }
 }

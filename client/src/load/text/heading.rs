@@ -129,8 +129,7 @@ fn ending(report: &Report) -> Option<String> {
         }
         RunEnd::StopRule(stopped) => format!("ended early: {stopped}"),
         RunEnd::Unreachable => {
-            "ended early: the server was lost, and no connection could be opened within the grace"
-                .to_owned()
+            "failed: the server was lost, and no connection could be opened".to_owned()
         }
         _ => "ended early".to_owned(),
     };

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use longsync_connect::Code;
 use longsync_connect::status::code_name;
+use longsync_load::Load;
 use longsync_stats::{Counts, NotSentReason, TransportFailure};
 use longsync_text::grouped;
 use longsync_text::said::shortened;
@@ -13,7 +14,7 @@ use super::heading::three;
 use super::paragraph;
 use crate::load::limits::held_back;
 use crate::load::report::Report;
-use crate::load::words::{percent, spaced, traffic};
+use crate::load::words::{percent, short, spaced, traffic};
 use crate::wrap::{hanging, wrapped};
 
 /// How many of the error texts are shown.
@@ -28,7 +29,7 @@ pub(super) fn lists(report: &Report, columns: usize) -> String {
     let mut text = String::new();
     line(&mut text, columns, "statuses", &statuses(counts));
     line(&mut text, columns, "ended by the transport", &broken(counts));
-    line(&mut text, columns, "connections", &connections(counts));
+    line(&mut text, columns, "connections", &connections(&report.load));
     line(&mut text, columns, "the server reports", &server(report));
     list(&mut text, columns, "error texts", &texts(report));
     line(&mut text, columns, "not sent", &not_sent(counts));
@@ -80,8 +81,8 @@ fn broken(counts: &Counts) -> Vec<String> {
         .collect()
 }
 
-fn connections(counts: &Counts) -> Vec<String> {
-    let mut parts = Vec::new();
+fn connections(load: &Load) -> Vec<String> {
+    let (counts, mut parts) = (&load.figures.counts, Vec::new());
     for (count, what) in [
         (counts.connections_opened, "opened"),
         (counts.connections_lost, "lost"),
@@ -89,6 +90,8 @@ fn connections(counts: &Counts) -> Vec<String> {
     ] {
         parts.extend((count > 0).then(|| format!("{} {what}", grouped(count))));
     }
+    let without = load.without_connection;
+    parts.extend((!without.is_zero()).then(|| format!("none for {}", short(without))));
     let has_traffic = counts.bytes_in > 0 || counts.bytes_out > 0;
     parts.extend(has_traffic.then(|| traffic(counts.bytes_in, counts.bytes_out)));
     parts

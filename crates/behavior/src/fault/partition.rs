@@ -75,9 +75,10 @@ impl Faults {
     }
 
     /// The first `fail_first` that an attempt does not get past. `attempt` tells which attempt of a call
-    /// this is, as far as a clause is concerned, and is asked about each of these clauses once, even if it is
+    /// this is, as far as a clause is concerned: the attempt that the call itself states, or how often that
+    /// clause has [seen](crate::SeenCalls) the call. It is asked about each of these clauses once, even if it is
     /// written twice.
-    pub(crate) fn first_failure(
+    pub fn first_failure(
         &self,
         mut attempt: impl FnMut(&FaultClause) -> u32,
     ) -> Option<&Arc<FaultClause>> {
@@ -143,7 +144,7 @@ mod tests {
         hits
     }
 
-    /// The bounds are the binomial 99.9 % intervals of 100,000 calls (SciPy 1.17.1, `binom.interval`).
+    /// The bounds are the binomial 99.9 % intervals of 100,000 calls (`SciPy` 1.17.1, `binom.interval`).
     #[test]
     fn what_is_written_is_what_comes_out() {
         let text =

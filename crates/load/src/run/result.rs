@@ -24,6 +24,8 @@ pub(super) struct WorkerResults {
     /// When anything about its calls last became known.
     pub(super) last_known: Moment,
     lost_workers: usize,
+    /// Why calls were not sent that no worker has counted, if there are any.
+    left: Option<NotSentReason>,
 }
 
 impl WorkerResults {
@@ -37,6 +39,7 @@ impl WorkerResults {
             last_done: Moment::START,
             last_known: Moment::START,
             lost_workers: 0,
+            left: None,
         };
         for finished in all {
             results.texts.merge(&finished.texts);
@@ -47,6 +50,14 @@ impl WorkerResults {
             results.last_done = results.last_done.max(finished.last_done);
             results.last_known = results.last_known.max(finished.last_known);
             results.lost_workers += usize::from(finished.has_panicked);
+            // A worker that has panicked leaves calls for no other reason.
+            let panicked = finished.has_panicked.then_some(NotSentReason::Late);
+            let left = finished.left.or(panicked);
+            results.left = match (results.left, left) {
+                // Of several reasons, the one that is not the server's doing.
+                (Some(one), Some(other)) if one != other => Some(NotSentReason::Late),
+                (one, other) => one.or(other),
+            };
         }
         results
     }
@@ -69,9 +80,10 @@ pub(super) fn merged<M>(
     board: &Board,
 ) -> Load {
     let took = Duration::from_nanos(results.last_done.as_nanos());
-    let CollectedRun { mut figures, mut intervals, processors, end } = collected;
-    if results.lost_workers > 0 && plan.kind() == Loop::Open {
-        count_late(&mut figures, &mut intervals);
+    let CollectedRun { mut figures, mut intervals, processors, end, without_connection } =
+        collected;
+    if let Some(why) = results.left.filter(|_| plan.kind() == Loop::Open) {
+        count_left(&mut figures, &mut intervals, why);
     }
     let until_last = took.saturating_sub(plan.warm_up);
     // A run that was stopped recorded no longer than until then.
@@ -84,6 +96,7 @@ pub(super) fn merged<M>(
         Some(end) => end,
         None if control.end.is_cancelled() => RunEnd::Ended,
         None if control.stop.is_cancelled() => RunEnd::Stopped,
+        None if board.is_lost() => RunEnd::Unreachable,
         None => RunEnd::Complete,
     };
     Load {
@@ -98,6 +111,7 @@ pub(super) fn merged<M>(
         end,
         connections: began.connections,
         streams_per_connection: began.streams.checked_div(began.connections).unwrap_or(0) as u64,
+        without_connection,
         lost_workers: results.lost_workers,
         workers,
         steal: steal.flatten(),
@@ -106,12 +120,12 @@ pub(super) fn merged<M>(
     }
 }
 
-/// Counts the calls that a panicked worker had not reached.
-fn count_late(figures: &mut Figures, intervals: &mut [Interval]) {
+/// Counts the calls that were due and that no worker has counted.
+fn count_left(figures: &mut Figures, intervals: &mut [Interval], why: NotSentReason) {
     let due: u64 = intervals.iter().map(|interval| interval.due).sum();
-    let late = due.saturating_sub(figures.counts.due());
-    figures.counts.not_sent[NotSentReason::Late] += late;
+    let left = due.saturating_sub(figures.counts.due());
+    figures.counts.not_sent[why] += left;
     if let Some(last) = intervals.last_mut() {
-        last.counts.not_sent[NotSentReason::Late] += late;
+        last.counts.not_sent[why] += left;
     }
 }

@@ -14,6 +14,22 @@ use super::wide;
 /// counted twice, stay below 2^128.
 pub(super) const CALL: u128 = 7_200_000_000_000_000_000;
 
+/// The area under a rate, counted twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Area {
+    /// Rounded down.
+    pub(super) whole: u128,
+    /// Whether anything was rounded off.
+    pub(super) is_more: bool,
+}
+
+impl Area {
+    /// Whether it is greater than `reached`.
+    pub(super) fn exceeds(self, reached: u128) -> bool {
+        self.whole > reached || (self.whole == reached && self.is_more)
+    }
+}
+
 /// A rate over time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RateCurve {
@@ -47,14 +63,19 @@ impl RateCurve {
         }
     }
 
-    /// How many of the numbers 0, 1, 2... are exceeded before this time.
-    pub(super) fn calls_until(&self, until_ns: u64) -> u64 {
+    /// The area up to this time.
+    pub(super) fn area_until(&self, until_ns: u64) -> Area {
         let found = self.pieces.segment_at(until_ns);
         let index = found.map_or(self.before.len() - 1, |(index, _)| index);
         let (into, is_more) =
             found.map_or((0, false), |(_, at)| at.area_to(until_ns - at.start_ns));
-        let area = self.before[index] + into;
-        let calls = area / CALL + u128::from(is_more || !area.is_multiple_of(CALL));
+        Area { whole: self.before[index] + into, is_more }
+    }
+
+    /// How many of the numbers 0, 1, 2... are exceeded before this time.
+    pub(super) fn calls_until(&self, until_ns: u64) -> u64 {
+        let Area { whole, is_more } = self.area_until(until_ns);
+        let calls = whole / CALL + u128::from(is_more || !whole.is_multiple_of(CALL));
         u64::try_from(calls).unwrap_or(u64::MAX)
     }
 

@@ -4,7 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use super::arrivals::Arrivals;
-use super::curve::CALL;
+use super::curve::{Area, CALL};
+use super::share::WorkerShare;
 
 /// The values that the area reaches at one call after the other.
 #[derive(Debug)]
@@ -19,6 +20,16 @@ pub(super) enum ArrivalLaw {
 pub(super) enum RandomStream {
     Recorded = 0,
     WarmUp = 1,
+}
+
+/// The calls that were passed over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PassedPoints {
+    pub(super) count: u64,
+    /// The value that the area reaches at the last of them.
+    pub(super) last: Option<u128>,
+    /// Whether there is no further call that the area exceeds.
+    pub(super) is_complete: bool,
 }
 
 impl ArrivalLaw {
@@ -54,6 +65,83 @@ impl ArrivalLaw {
                 }
                 u128::from(number) * CALL + ((u128::from(random.next_u64()) * CALL) >> 64)
             }
+        }
+    }
+}
+
+impl ArrivalLaw {
+    /// Passes over the calls that the area has exceeded: those of `share` from its `taken`th on, with numbers
+    /// below `calls`. Whole stretches of calls are passed over in one step if the law permits that; at most
+    /// `most` calls are drawn one by one.
+    pub(super) fn pass(
+        &mut self,
+        area: Area,
+        share: WorkerShare,
+        taken: &mut u64,
+        calls: u64,
+        most: u64,
+    ) -> PassedPoints {
+        let before = *taken;
+        self.jump(area, share, taken, calls);
+        let (mut last, mut is_complete) = (None, false);
+        for drawn in 0.. {
+            let number = share.number(*taken);
+            if number >= calls {
+                is_complete = true;
+                break;
+            }
+            if drawn == most {
+                break;
+            }
+            let position = self.position();
+            let reached = self.next(number, share.skipped(*taken));
+            if !area.exceeds(reached) {
+                self.return_to(position);
+                is_complete = true;
+                break;
+            }
+            last = Some(reached);
+            *taken += 1;
+        }
+        PassedPoints { count: *taken - before, last, is_complete }
+    }
+
+    /// Passes over all but the last of the calls that this area exceeds whatever is drawn; the last one then
+    /// tells the value that the area reaches at it. Nothing if only the sum of all draws tells which they are.
+    fn jump(&mut self, area: Area, share: WorkerShare, taken: &mut u64, calls: u64) {
+        if matches!(self, Self::Poisson { .. }) {
+            return;
+        }
+        // Call n is drawn between n and n + 1.
+        let certain = u64::try_from(area.whole / CALL).unwrap_or(u64::MAX);
+        let Some(last) = share.count_below(certain.min(calls)).checked_sub(1) else { return };
+        if last <= *taken {
+            return;
+        }
+        *taken = last;
+        if let Self::Uniform(random) = self {
+            // Each call of the run takes two words of 32 bits.
+            random.set_word_pos(2 * (u128::from(share.number(last - 1)) + 1));
+        }
+    }
+
+    /// The position before the next draw: of the random numbers, and of a sum of them.
+    fn position(&self) -> (u128, u128) {
+        match self {
+            Self::Constant => (0, 0),
+            Self::Poisson { random, reached } => (random.get_word_pos(), *reached),
+            Self::Uniform(random) => (random.get_word_pos(), 0),
+        }
+    }
+
+    fn return_to(&mut self, (position, sum): (u128, u128)) {
+        match self {
+            Self::Constant => {}
+            Self::Poisson { random, reached } => {
+                random.set_word_pos(position);
+                *reached = sum;
+            }
+            Self::Uniform(random) => random.set_word_pos(position),
         }
     }
 }

@@ -57,6 +57,14 @@ impl Profile {
         &self.0
     }
 
+    /// The highest rate, in calls per second, rounded up.
+    pub(super) fn most_per_second(&self) -> u64 {
+        /// One call per second, in millionths of a call per hour.
+        const ONE: u64 = 3_600_000_000;
+        let segments = self.0.pieces.segments().iter();
+        segments.map(|segment| segment.from.max(segment.to)).max().unwrap_or(0).div_ceil(ONE)
+    }
+
     /// The rate at which it begins.
     pub(super) fn first(&self) -> Rate {
         let first = self.0.pieces.segments().first();

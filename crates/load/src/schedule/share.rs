@@ -21,6 +21,11 @@ impl WorkerShare {
         nth.saturating_mul(self.of.get()).saturating_add(self.index)
     }
 
+    /// How many of the calls with numbers below `total` belong to this worker.
+    pub(crate) fn count_below(self, total: u64) -> u64 {
+        total / self.of + u64::from(total % self.of > self.index)
+    }
+
     /// How many calls of other workers are between this worker's `nth` and the one before.
     pub(super) fn skipped(self, nth: u64) -> u64 {
         if nth == 0 { self.index } else { self.of.get() - 1 }
@@ -28,8 +33,6 @@ impl WorkerShare {
 
     /// How many of `total` things are assigned to this worker.
     pub(crate) fn portion(self, total: usize) -> usize {
-        let total = total as u64;
-        let portion = total / self.of + u64::from(total % self.of > self.index);
-        usize::try_from(portion).unwrap_or(usize::MAX)
+        usize::try_from(self.count_below(total as u64)).unwrap_or(usize::MAX)
     }
 }

@@ -4,6 +4,7 @@ mod concurrency;
 mod exact;
 mod files;
 mod laws;
+mod passing;
 mod shares;
 mod text;
 

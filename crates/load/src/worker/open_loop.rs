@@ -1,30 +1,29 @@
 //! An open loop: calls are due at their times, whatever the server does.
 
-use std::iter::Peekable;
-
 use longsync_connect::Transport;
 use longsync_stats::{Moment, NotSentReason as Why};
 
 use super::{BATCH_PER_LANE, Worker, WorkerContext};
 use crate::board::patience;
+use crate::due_calls::DueCalls;
 use crate::lane::LaneError;
 use crate::method::{CallNumber, Method};
 use crate::schedule::Arrival;
 
-/// How many calls that are not sent are counted before other tasks have their turn.
+/// How often calls that are not sent are drawn before they are left to the collector, which has drawn nearly
+/// all of them while the run went on.
+const DRAWS: u32 = 8;
+/// How many calls that are not sent are counted one by one before other tasks have their turn.
 const COUNTED: usize = 4_096;
 
 impl<M: Method, T: Transport + 'static> Worker<M, T> {
     /// Sends each call when it is due, or counts it as not sent.
-    pub(super) async fn send_when_due(
-        &self,
-        arrivals: &mut Peekable<impl Iterator<Item = Arrival>>,
-    ) {
+    pub(super) async fn send_when_due(&self, calls: &mut DueCalls) {
         let board = &*self.context.board;
         let whole_batch = self.lanes.borrow().len() * BATCH_PER_LANE;
         let (mut batch, mut is_blocked) = (0, false);
         // A call is removed from the schedule only once it was sent or counted.
-        while let Some(Arrival { due, number, is_warm_up }) = arrivals.peek().copied() {
+        while let Some(Arrival { due, number, is_warm_up }) = calls.peek() {
             let now = self.common.now();
             if due >= board.over() {
                 return;
@@ -35,9 +34,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 continue;
             }
             if now >= board.sending_ends() {
-                return self
-                    .leave(arrivals, if is_blocked { Why::Blocked } else { Why::Late })
-                    .await;
+                return self.leave(calls, if is_blocked { Why::Blocked } else { Why::Late }).await;
             }
             if batch == whole_batch {
                 tokio::task::yield_now().await;
@@ -58,7 +55,7 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
                 records.advance(now, board);
                 records.not_sent(number, due, why.into());
             }
-            arrivals.next();
+            calls.advance();
         }
     }
 
@@ -76,18 +73,41 @@ impl<M: Method, T: Transport + 'static> Worker<M, T> {
     }
 
     /// Counts the remaining calls when nothing is sent any more.
-    async fn leave(&self, arrivals: &mut Peekable<impl Iterator<Item = Arrival>>, why: Why) {
+    async fn leave(&self, calls: &mut DueCalls, why: Why) {
         loop {
             let now = self.common.now();
             self.context.records.borrow_mut().advance(now, &self.context.board);
-            for _ in 0..COUNTED {
-                let over = self.context.board.over();
-                let Some(Arrival { number, due, .. }) = arrivals.next_if(|it| it.due < over) else {
-                    return;
-                };
-                self.context.records.borrow_mut().not_sent(number, due, why);
+            if self.leave_some(calls, why) {
+                return;
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Counts calls that are not sent, for at most about a millisecond; returns whether there are no more, or
+    /// the rest is left to the collector.
+    pub(super) fn leave_some(&self, calls: &mut DueCalls, why: Why) -> bool {
+        let board = &*self.context.board;
+        let over = board.over();
+        let mut records = self.context.records.borrow_mut();
+        if !records.is_sampling() {
+            let passed = calls.pass(over);
+            records.not_sent_at_once(&passed, why);
+            // The collector counts no calls of the warm-up.
+            self.draws.set(self.draws.get() + u32::from(passed.warm_up == 0));
+            let is_left = !passed.is_complete && self.draws.get() >= DRAWS;
+            if is_left {
+                records.leave(board.last_due(), why);
+            }
+            return passed.is_complete || is_left;
+        }
+        for _ in 0..COUNTED {
+            let Some(Arrival { number, due, .. }) = calls.peek().filter(|it| it.due < over) else {
+                return true;
+            };
+            records.not_sent(number, due, why);
+            calls.advance();
+        }
+        false
     }
 }

@@ -9,7 +9,7 @@ use http::uri::PathAndQuery;
 use longsync::v1::LongSyncRequest;
 use longsync_connect::Code;
 use longsync_connect::answer::AnswerLimits;
-use longsync_load::{CallNumber, LoadPlan, LongSync, Method, Schedule, StopCondition};
+use longsync_load::{CallNumber, LoadPlan, LongSync, Method, RunEnd, Schedule, StopCondition};
 use longsync_stats::{NotSentReason, Percentile, Quantile, ServerWait};
 
 use crate::here::all;
@@ -118,6 +118,43 @@ async fn a_lost_connection_is_retried_at_once_and_then_less_and_less_often() {
         assert!(*gap >= nominal * 4 / 5 && *gap <= nominal * 6 / 5 + Duration::from_millis(1));
     }
     assert_eq!(first, gaps().await);
+}
+
+/// The run ends long before the grace has passed.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_gone_when_sending_ends_is_lost() {
+    let secs = Duration::from_secs_f64;
+    // The connection is lost with the first call, and the last of an open loop is due after 4.95 s.
+    let load = run(plan(20, 100), &closing(usize::MAX)).await;
+    assert_eq!((load.end, load.figures.counts.good), (RunEnd::Unreachable, 0));
+    assert!(
+        (secs(4.94)..=secs(4.95)).contains(&load.without_connection),
+        "{:?}",
+        load.without_connection
+    );
+    let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
+    let (schedule, stop) = (Schedule::closed(NonZeroUsize::MIN), StopCondition::after(secs(3.0)));
+    let closed = LoadPlan::builder("http://in.memory".parse().unwrap(), calls, schedule, stop);
+    let load = run(closed, &closing(usize::MAX)).await;
+    assert_eq!((load.end, load.figures.counts.due()), (RunEnd::Unreachable, 1));
+    assert!(
+        (secs(2.99)..=secs(3.0)).contains(&load.without_connection),
+        "{:?}",
+        load.without_connection
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_comes_back_within_a_second_is_not_lost() {
+    // Sending ends after 400 ms, and the fourth attempt is made about 700 ms after the connection was lost.
+    let load = run(plan(10, 4), &closing(4)).await;
+    let without = load.without_connection;
+    assert_eq!((load.end, load.figures.counts.connections_opened), (RunEnd::Complete, 2));
+    assert!((HALF_SECOND * 3 / 5..HALF_SECOND).contains(&without), "{without:?}");
+    // The time of the warm-up is not counted, and neither are connections that are replaced at once.
+    let warm_up = Duration::from_secs(60);
+    let load = run(plan(10, 300).warm_up(warm_up), &closing(4)).await;
+    assert_eq!((load.end, load.without_connection), (RunEnd::Complete, Duration::ZERO));
 }
 
 /// How many connections were requested in 10 s from a server that ends each in this way.

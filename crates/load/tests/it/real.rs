@@ -9,12 +9,12 @@ use longsync::v1::LongSyncRequest;
 use longsync_connect::{Code, ConnectErrorKind, Target};
 use longsync_load::{
     self as load, Control, Load, LoadError, LoadPlan, LoadPlanBuilder, LoadPlanError, LongSync,
-    Rate, RunEnd, Schedule, StopCondition,
+    Rate, RunEnd, Schedule, StopCondition, WorkerShare,
 };
 use longsync_server::{
     Behavior, CallKind, Config, Limits, Options, Outcome, RunningServer, Stats, start_with,
 };
-use longsync_stats::{NotSentReason, StatusCode};
+use longsync_stats::{Moment, NotSentReason, StatusCode};
 use tokio::io::AsyncWriteExt as _;
 
 /// A server of our own on a free port of the loopback interface, until it is dropped.
@@ -48,6 +48,85 @@ async fn eventually(mut holds: impl FnMut() -> bool) {
     tokio::time::timeout(Duration::from_secs(10), holding)
         .await
         .expect("the condition became true within 10 s");
+}
+
+/// A rate far beyond what can be sent, for this time, with little grace.
+fn far_too_fast(server: &TestServer, time: Duration) -> LoadPlan {
+    let request = LongSyncRequest::default();
+    let calls = LongSync::new(&request).unwrap();
+    let schedule = Schedule::constant(Rate::per_second(1_000_000_000).unwrap());
+    let target = server.target.clone();
+    LoadPlan::builder(target, calls, schedule, StopCondition::after(time))
+        .grace(Duration::from_millis(200))
+        .build()
+        .unwrap()
+}
+
+/// Counting a billion calls one by one takes minutes in a debug build.
+const AT_MOST: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_rate_far_beyond_what_can_be_sent_ends_in_its_time_with_every_call_counted() {
+    let server = start(Limits::default());
+    let begun = std::time::Instant::now();
+    let plan = far_too_fast(&server, Duration::from_secs(1));
+    let load = load::run(&plan, &Control::default(), ()).await.unwrap();
+    assert!(begun.elapsed() < AT_MOST, "{:?}", begun.elapsed());
+    let counts = &load.figures.counts;
+    assert_eq!((counts.due(), load.end), (1_000_000_000, RunEnd::Complete), "{counts:?}");
+    assert!(counts.not_sent[NotSentReason::Late] > 500_000_000, "{counts:?}");
+    let due: u64 = load.intervals.iter().map(|interval| interval.due).sum();
+    assert_eq!((due, load.recorded), (1_000_000_000, Duration::from_secs(1)));
+}
+
+/// Their number is known only after each is drawn, which a worker does not do at the end.
+#[tokio::test]
+async fn poisson_arrivals_that_were_not_sent_are_counted_too() {
+    let server = start(Limits::default());
+    let (second, rate) = (Duration::from_secs(1), Rate::per_second(2_000_000).unwrap());
+    let schedule = Schedule::poisson(rate, 16);
+    let whole = WorkerShare::of(0, count(1));
+    let end = Moment::START + second * 2;
+    let all = schedule.due_times(second, whole).unwrap().take_while(|it| it.due < end);
+    let (mut warm_up, mut due) = (0, 0);
+    all.for_each(|it| if it.is_warm_up { warm_up += 1 } else { due += 1 });
+    let calls = LongSync::new(&LongSyncRequest::default()).unwrap();
+    let plan =
+        LoadPlan::builder(server.target.clone(), calls, schedule, StopCondition::after(second))
+            .warm_up(second)
+            .workers(2)
+            .connections(2)
+            .grace(Duration::from_millis(200));
+    let load = load::run(&plan.build().unwrap(), &Control::default(), ()).await.unwrap();
+    assert_eq!((load.warm_up, load.figures.counts.due()), (warm_up, due));
+    let by_second: u64 = load.intervals.iter().map(|it| it.counts.not_sent.total()).sum();
+    assert_eq!(by_second, load.figures.counts.not_sent.total());
+    let due_by_second: u64 = load.intervals.iter().map(|it| it.due).sum();
+    assert_eq!((load.recorded, due_by_second), (second, due));
+}
+
+#[tokio::test]
+async fn a_rate_far_beyond_what_can_be_sent_is_stopped_and_ended_at_once() {
+    let server = start(Limits::default());
+    for is_ended in [false, true] {
+        let plan = far_too_fast(&server, Duration::from_secs(3_600));
+        let control = Control::default();
+        let stopping = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            control.stop.cancel();
+            if is_ended {
+                control.end.cancel();
+            }
+            std::time::Instant::now()
+        };
+        let (load, stopped) = tokio::join!(load::run(&plan, &control, ()), stopping);
+        assert!(stopped.elapsed() < AT_MOST, "{:?}", stopped.elapsed());
+        let load = load.unwrap();
+        let due: u64 = load.intervals.iter().map(|interval| interval.due).sum();
+        assert_eq!(load.figures.counts.due(), due, "{:?}", load.figures.counts);
+        assert!(due > 100_000_000, "{due}");
+        assert_eq!(load.end, if is_ended { RunEnd::Ended } else { RunEnd::Stopped });
+    }
 }
 
 /// This number of calls in flight at once, without due times: if they had due times, a worker thread delayed
