@@ -41,12 +41,6 @@ pub mod v1 {
 
 /// The generated messages of `grpc.testing`, the part of gRPC's interop tests that a server needs to pass
 /// them. They are not part of the contract.
-#[expect(
-    unused_qualifications,
-    clippy::allow_attributes,
-    clippy::pedantic,
-    reason = "generated code"
-)]
 pub mod testing {
     include!(concat!(env!("LONGSYNC_GENERATED"), "/grpc.testing.rs"));
 }

@@ -36,7 +36,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::call::deadline::{Deadline, parse_timeout};
 use crate::call::ending::Ending;
 use crate::call::header_request::HeaderRequest;
-use crate::call::headers::CallHeaders;
+use crate::call::headers::{CallHeaders, ECHO_TRAILING, EchoedMetadata};
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
@@ -68,6 +68,8 @@ pub(crate) struct Call {
     asked: Option<Box<HeaderRequest>>,
     /// For the log line that the call writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
+    /// Only of a call of gRPC's interop tests.
+    echo: Option<Box<EchoedMetadata>>,
     is_admitted: bool,
     waiting: WaitState,
     /// Whether the call ends before its answer, for the reason in [`State::ending`].
@@ -79,6 +81,8 @@ pub(crate) struct Call {
     is_hung: AtomicBool,
     /// Whether its deadline has no effect, because it hangs or will hang.
     has_no_deadline: AtomicBool,
+    /// Whether its messages may be as long as those of our own calls, although it is not one.
+    is_interop: AtomicBool,
     /// Whether [`State::delivery`] is set, which is rarely the case.
     has_delivery: AtomicBool,
     /// Whether [`State::encoder`] is set, which is checked often and is rarely the case.
@@ -156,6 +160,7 @@ impl Call {
             states_attempt: headers.states_attempt,
             asked: headers.asked,
             traceparent: headers.traceparent,
+            echo: headers.echo,
             is_admitted,
             waiting: WaitState::default(),
             is_cut: AtomicBool::new(ending.is_some()),
@@ -163,6 +168,7 @@ impl Call {
             is_client_gone: AtomicBool::new(false),
             is_hung: AtomicBool::new(false),
             has_no_deadline: AtomicBool::new(false),
+            is_interop: AtomicBool::new(false),
             has_delivery: AtomicBool::new(false),
             waits_for_encoder: AtomicBool::new(false),
             handed_over: AtomicU32::new(0),
@@ -420,12 +426,26 @@ impl Call {
     /// The same status as trailers.
     pub(crate) fn trailers(&self, ending: &Ending) -> HeaderMap {
         if *ending == Ending::Answered {
-            return Ending::ok();
+            let mut trailers = Ending::ok();
+            if let Some(echo) = self.echo().and_then(|echo| echo.trailing.clone()) {
+                trailers.insert(ECHO_TRAILING, echo);
+            }
+            return trailers;
         }
         let mut trailers = HeaderMap::with_capacity(3);
         // This fails only for a message that no header can carry, and ours is percent-encoded.
         let _ = self.status(ending).add_header(&mut trailers);
         trailers
+    }
+
+    /// What the client of gRPC's interop tests wants back.
+    pub(crate) fn echo(&self) -> Option<&EchoedMetadata> {
+        self.echo.as_deref()
+    }
+
+    /// Whether the service of gRPC's interop tests is one of the server's.
+    pub(crate) fn has_interop(&self) -> bool {
+        self.worker().shared().config.has_interop
     }
 
     /// What ends the call before its answer, if anything does.

@@ -123,6 +123,8 @@ pub struct Options {
     /// Whether the headers of other software count: Envoy's fault headers and its count of attempts, and
     /// gRPC's `rpc-behavior`. Behind a proxy that acts on them itself, they would count twice.
     pub foreign_headers: bool,
+    /// Whether `grpc.testing.TestService` is served as well, with which gRPC's own clients test servers.
+    pub has_interop: bool,
     /// The seed of all draws: the same seed gives the same call the same delay.
     pub seed: u64,
     /// What a client may ask for.
@@ -148,6 +150,7 @@ impl Default for Options {
             behavior: Behavior::constant(Duration::from_secs(5)),
             is_fixed: false,
             foreign_headers: true,
+            has_interop: false,
             seed: random(),
             limits: Limits::default(),
             lame_duck: Duration::ZERO,

@@ -52,7 +52,8 @@ async fn a_slow_answer_has_no_added() {
 async fn the_messages_of_an_exchange_show_their_faults() {
     let (_server, url) = server();
     let behavior = "0s; fail_first(1, ABORTED)";
-    let args = ["call", "--url", &url, "--behavior", behavior, "--kind", "exchange", "--count", "3"];
+    let args =
+        ["call", "--url", &url, "--behavior", behavior, "--kind", "exchange", "--count", "3"];
     let text = stdout(&client(&args).await);
     // The messages have no names of their own, so they are attempts of one call.
     assert!(text.contains("fault: fail_first(1, ABORTED), in 1 of 3 answers"), "{text}");

@@ -8,7 +8,7 @@ use longsync_text::quoted;
 const PREFIX: &str = "LONGSYNC_";
 
 /// The variables of the flags of `longsync-server`.
-pub const SERVER: [&str; 24] = [
+pub const SERVER: [&str; 25] = [
     "LONGSYNC_LISTEN",
     "LONGSYNC_PORT",
     "LONGSYNC_BEHAVIOR",
@@ -16,6 +16,7 @@ pub const SERVER: [&str; 24] = [
     "LONGSYNC_SEED",
     "LONGSYNC_FIXED",
     "LONGSYNC_FOREIGN_HEADERS",
+    "LONGSYNC_INTEROP",
     "LONGSYNC_REPLAY_DIR",
     "LONGSYNC_WORKERS",
     "LONGSYNC_LAME_DUCK",

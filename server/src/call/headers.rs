@@ -31,7 +31,23 @@ pub(crate) struct CallHeaders {
     pub(crate) has_encoding: bool,
     /// W3C's `traceparent`, kept only if the log line that contains it is enabled.
     pub(crate) traceparent: Option<Box<HeaderValue>>,
+    /// What the client of gRPC's interop tests wants back.
+    pub(crate) echo: Option<Box<EchoedMetadata>>,
 }
+
+/// The headers of gRPC's interop tests that the server sends back (interop-test-descriptions.md, "Echo
+/// Metadata").
+#[derive(Debug, Default)]
+pub(crate) struct EchoedMetadata {
+    /// In the headers of the answer.
+    pub(crate) initial: Option<HeaderValue>,
+    /// In its trailers.
+    pub(crate) trailing: Option<HeaderValue>,
+}
+
+/// The names of these headers.
+pub(crate) const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
+pub(crate) const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
 
 /// How headers are read.
 #[derive(Clone, Copy)]
@@ -42,6 +58,8 @@ pub(crate) struct HeaderRules<'a> {
     pub(crate) foreign: Option<ForeignHeaders<'a>>,
     /// Whether Envoy's count of attempts is taken.
     pub(crate) takes_attempt_count: bool,
+    /// Whether the headers of gRPC's interop tests are sent back.
+    pub(crate) echoes: bool,
 }
 
 /// The longest `traceparent` that is kept, in bytes: those of today have 55.
@@ -78,6 +96,8 @@ impl CallHeaders {
                         read.refused = read.refused.take().or_else(|| wrong.err());
                     }
                 }
+                ECHO_INITIAL if rules.echoes => read.echo().initial = Some(value.clone()),
+                ECHO_TRAILING if rules.echoes => read.echo().trailing = Some(value.clone()),
                 "grpc-encoding" => read.has_encoding = true,
                 "traceparent" if has_call_lines() && value.len() <= MAX_TRACEPARENT_BYTES => {
                     read.traceparent = Some(Box::new(value.clone()));
@@ -101,6 +121,10 @@ impl CallHeaders {
     /// Removes the headers that concern only our own service: for any other call they may contain anything.
     pub(crate) fn leave_ours_out(&mut self) {
         (self.asked, self.refused, self.call_id, self.repeated) = (None, None, None, None);
+    }
+
+    fn echo(&mut self) -> &mut EchoedMetadata {
+        self.echo.get_or_insert_default()
     }
 
     fn asked(&mut self) -> &mut HeaderRequest {
@@ -147,6 +171,7 @@ mod tests {
             read_behavior: &|_| Ok(Behavior::constant(Duration::ZERO)),
             foreign: Some(foreign),
             takes_attempt_count: true,
+            echoes: false,
         };
         CallHeaders::read(headers, &rules)
     }

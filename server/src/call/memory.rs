@@ -101,15 +101,21 @@ impl Call {
         )
     }
 
-    /// Whether the bytes of its request are counted. Other services need few: health checks are never refused
-    /// for lack of memory, and streams hold their total cost from the start.
+    /// Whether the bytes of its request are counted. Health and reflection need few: health checks are never
+    /// refused for lack of memory, and streams hold their total cost from the start.
     pub(crate) fn holds_requests(&self) -> bool {
-        self.kind.is_some()
+        self.kind.is_some() || self.is_interop.load(Ordering::Relaxed)
     }
 
-    /// Whether the bytes of its answers are counted. Other services, and HTTP, send few.
+    /// Whether the bytes of its answers are counted. Health, reflection and HTTP send few.
     pub(super) fn holds_answers(&self) -> bool {
-        self.kind.is_some_and(|kind| kind != CallKind::Http)
+        self.holds_requests() && self.kind != Some(CallKind::Http)
+    }
+
+    /// Notes that it is a call of gRPC's interop tests, whose messages may be as long as those of our own
+    /// calls.
+    pub(crate) fn is_of_interop(&self) {
+        self.is_interop.store(true, Ordering::Relaxed);
     }
 }
 

@@ -24,12 +24,12 @@ use crate::call::Call;
 use crate::call::ending::Ending;
 use crate::call::fault::ResetByPlan;
 use crate::call::header_request::ForeignHeaders;
-use crate::call::headers::{CallHeaders, HeaderRules};
+use crate::call::headers::{CallHeaders, ECHO_INITIAL, HeaderRules};
 use crate::http::face::{self, BoxAnswer};
 use crate::http::host;
 use crate::http::plain;
 use crate::record::ConnectionRecord;
-use crate::rpc::services;
+use crate::rpc::services::{self, interop};
 use crate::rpc::{self, unary};
 use crate::rpc::{BoxMessages, Handler};
 use crate::shared::Shared;
@@ -199,6 +199,7 @@ impl Future for ResponseFuture {
         this.coming = PendingResponse::Over;
         let call = this.call.take();
         let host = call.as_ref().and_then(|call| call.host_to_name());
+        let echo = call.as_ref().and_then(|call| call.echo()?.initial.clone());
         let mut response = match (cut, polled, call) {
             (Some(why), _, Some(call)) => this.plain(response_of(&why, &call)),
             (_, Poll::Ready(ReadyResponse::Message(message)), Some(call)) => {
@@ -217,6 +218,9 @@ impl Future for ResponseFuture {
         };
         if let Some(host) = host {
             response.headers_mut().insert("hostname", host);
+        }
+        if let Some(echo) = echo {
+            response.headers_mut().insert(ECHO_INITIAL, echo);
         }
         if let Some(lingering) = this.rest.take().and_then(|rest| rest.answered(&mut response)) {
             response.body_mut().linger(lingering);
@@ -242,6 +246,7 @@ fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
         read_behavior: &|text| worker.read_behavior(text),
         foreign,
         takes_attempt_count: config.foreign_headers,
+        echoes: config.has_interop,
     };
     CallHeaders::read(request.headers(), &rules)
 }
@@ -277,7 +282,7 @@ pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) 
             ..ResponseFuture::of(call, PendingResponse::Http(response))
         };
     }
-    match find(&request) {
+    match find(&request, worker.shared().config.has_interop) {
         Ok((kind, handler)) => {
             let headers = call_headers(worker, &request);
             let refused = headers
@@ -285,6 +290,9 @@ pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) 
                 .then(|| messages::refuse_encoding(request.headers()))
                 .flatten();
             let call = Call::begin(record, kind, headers, record.last_read());
+            if kind.is_none() && interop::serves(request.uri().path()) {
+                call.is_of_interop();
+            }
             let cardinality = cardinality(kind, request.uri().path());
             let intake = Intake::new(request.into_body(), Arc::clone(&call), cardinality);
             let coming = match (refused, handler) {
@@ -326,7 +334,7 @@ type RouteMatch = (Option<CallKind>, Option<Handler>);
 
 /// The kind of a gRPC request, if it is one of our own RPCs, and its handler, unless it is our unary RPC.
 /// The error is the refusal.
-fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> {
+fn find(request: &Request<Incoming>, has_interop: bool) -> Result<RouteMatch, Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
         return Err(Box::new(refused));
     }
@@ -336,7 +344,7 @@ fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> 
     if let Some(kind) = kind_of(method).filter(|_| service == SERVICE_NAME) {
         return Ok((Some(kind), rpc::find(kind)));
     }
-    if let Some(handler) = services::find(service, method) {
+    if let Some(handler) = services::find(service, method, has_interop) {
         return Ok((None, Some(handler)));
     }
     let why = format!(
@@ -351,7 +359,9 @@ fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> 
 fn cardinality(kind: Option<CallKind>, path: &str) -> Cardinality {
     match kind {
         Some(CallKind::LongSync | CallKind::LongSyncStream) => Cardinality::One,
-        None if !path.ends_with("/ServerReflectionInfo") => Cardinality::One,
+        None if !path.ends_with("/ServerReflectionInfo") && !interop::streams_requests(path) => {
+            Cardinality::One
+        }
         _ => Cardinality::Any,
     }
 }

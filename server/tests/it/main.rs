@@ -20,6 +20,7 @@ mod harness;
 mod health;
 mod http;
 mod http1;
+mod interop;
 mod lateness;
 mod limits;
 mod memory;
