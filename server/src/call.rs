@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use longsync::duration::to_proto;
 use longsync::v1::Timing;
 use longsync_behavior::envoy::EnvoyDraw;
@@ -36,7 +36,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::call::deadline::{Deadline, parse_timeout};
 use crate::call::ending::Ending;
 use crate::call::header_request::HeaderRequest;
-use crate::call::headers::{CallHeaders, ECHO_TRAILING, EchoedMetadata};
+use crate::call::headers::{CallHeaders, ECHO_INITIAL, ECHO_TRAILING, EchoedMetadata};
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
@@ -135,7 +135,7 @@ impl Call {
             String::new()
         });
         if let Some(why) = headers.refused {
-            ending = Some(why.into());
+            ending = Some((*why).into());
         }
         if let Some(header) = headers.repeated {
             ending = Some(Refusal::invalid(header, "given twice: send it once").into());
@@ -312,15 +312,31 @@ impl Call {
         self.envoy_of(if call_id.is_empty() { &state.call_id } else { call_id })
     }
 
+    #[inline]
     fn envoy_of(&self, name: &str) -> Option<EnvoyDraw> {
-        let envoy = &self.asked.as_deref().filter(|asked| asked.envoy.are_any())?.envoy;
-        Some(envoy.draw(&self.key(name, 0), self.kind != Some(CallKind::Http)))
+        let asked = self.asked.as_deref().filter(|asked| asked.envoy.are_any())?;
+        Some(self.draw_envoy(asked, name))
     }
 
-    /// The name of this host, if the answer must carry it.
-    pub(crate) fn host_to_name(&self) -> Option<HeaderValue> {
-        self.asked.as_deref().filter(|asked| asked.names_host)?;
-        HeaderValue::from_str(&self.worker().shared().host).ok()
+    #[cold]
+    fn draw_envoy(&self, asked: &HeaderRequest, name: &str) -> EnvoyDraw {
+        asked.envoy.draw(&self.key(name, 0), self.kind != Some(CallKind::Http))
+    }
+
+    /// Whether its answer has further headers.
+    pub(crate) fn has_more_headers(&self) -> bool {
+        self.asked.as_deref().is_some_and(|asked| asked.names_host) || self.echo.is_some()
+    }
+
+    /// Adds the headers that its answer has besides the usual ones: the name of this host, and what the client
+    /// of gRPC's interop tests wants back.
+    #[cold]
+    pub(crate) fn add_more_headers(&self, headers: &mut HeaderMap) {
+        let names_host = self.asked.as_deref().is_some_and(|asked| asked.names_host);
+        let host = HeaderValue::from_str(&self.worker().shared().host).ok().filter(|_| names_host);
+        headers.extend(host.map(|host| (HeaderName::from_static("hostname"), host)));
+        let echo = self.echo.as_ref().and_then(|echo| echo.initial.clone());
+        headers.extend(echo.map(|echo| (HeaderName::from_static(ECHO_INITIAL), echo)));
     }
 
     /// The timing of an answer, and of the fault that goes along with it.
@@ -427,7 +443,7 @@ impl Call {
     pub(crate) fn trailers(&self, ending: &Ending) -> HeaderMap {
         if *ending == Ending::Answered {
             let mut trailers = Ending::ok();
-            if let Some(echo) = self.echo().and_then(|echo| echo.trailing.clone()) {
+            if let Some(echo) = self.echo.as_ref().and_then(|echo| echo.trailing.clone()) {
                 trailers.insert(ECHO_TRAILING, echo);
             }
             return trailers;
@@ -436,11 +452,6 @@ impl Call {
         // This fails only for a message that no header can carry, and ours is percent-encoded.
         let _ = self.status(ending).add_header(&mut trailers);
         trailers
-    }
-
-    /// What the client of gRPC's interop tests wants back.
-    pub(crate) fn echo(&self) -> Option<&EchoedMetadata> {
-        self.echo.as_deref()
     }
 
     /// Whether the service of gRPC's interop tests is one of the server's.

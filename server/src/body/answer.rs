@@ -32,12 +32,19 @@ pub(crate) struct AnswerBody {
     handed_over: u64,
     /// Set until the answer has ended.
     call: Option<Arc<Call>>,
-    /// Holds back the end of the body, and is not part of the call.
-    lingering: Option<Box<LingeringEnd>>,
+    /// [`None`] for nearly all answers.
+    delays: Option<Box<AnswerDelays>>,
     /// The memory reserved for a request that is not a call, until the answer's piece takes it over.
     room: Option<Room>,
+}
+
+/// What makes an answer take longer. Boxed, so that other answers take less room.
+#[derive(Debug, Default)]
+struct AnswerDelays {
+    /// Holds back the end of the body, and is not part of the call.
+    lingering: Option<Box<LingeringEnd>>,
     /// How the answer is sent, if not as fast as it can be.
-    pace: Option<Box<Pace>>,
+    pace: Option<Pace>,
 }
 
 /// The source of an answer's chunks.
@@ -76,12 +83,12 @@ type BodyError = Box<dyn Error + Send + Sync>;
 impl AnswerBody {
     fn new(chunks: Chunks, call: Option<Arc<Call>>) -> Self {
         let rest = Bytes::new();
-        Self { chunks, rest, handed_over: 0, call, lingering: None, room: None, pace: None }
+        Self { chunks, rest, handed_over: 0, call, delays: None, room: None }
     }
 
     /// Holds back the end of the answer.
     pub(crate) fn linger(&mut self, lingering: LingeringEnd) {
-        self.lingering = Some(Box::new(lingering));
+        self.delays.get_or_insert_default().lingering = Some(Box::new(lingering));
     }
 
     /// A body that does not end a call: the call has already ended, or there was none.
@@ -112,10 +119,9 @@ impl AnswerBody {
 
     /// Finds out how the answer is sent. An exchange knows that only when its first request has arrived.
     fn look_for_pace(&mut self, call: &Call) {
-        if self.pace.is_none()
-            && let Some(delivery) = call.delivery()
-        {
-            self.pace = Some(Box::new(Pace::new(delivery)));
+        if let Some(delivery) = call.delivery() {
+            let delays = self.delays.get_or_insert_default();
+            delays.pace.get_or_insert_with(|| Pace::new(delivery));
         }
     }
 
@@ -125,7 +131,7 @@ impl AnswerBody {
         let bytes = self.rest.len();
         let is_whole = matches!(self.chunks, Chunks::One) && (1..=PIECE_BYTES).contains(&bytes);
         if !is_whole
-            || self.pace.is_some()
+            || self.pace().is_some()
             || !call.would_be_allowed(bytes as u64)
             || call.why_cut().is_some()
         {
@@ -136,9 +142,23 @@ impl AnswerBody {
         Ok(AnswerPiece::last_of(call, mem::take(&mut self.rest)))
     }
 
+    fn pace(&mut self) -> Option<&mut Pace> {
+        self.delays.as_mut()?.pace.as_mut()
+    }
+
+    fn lingers(&self) -> bool {
+        self.delays.as_ref().is_some_and(|delays| delays.lingering.is_some())
+    }
+
+    /// Whether its end comes later than its last byte, as planned.
+    fn ends_later(&self) -> bool {
+        let pace = self.delays.as_ref().and_then(|delays| delays.pace.as_ref());
+        pace.is_some_and(Pace::ends_later)
+    }
+
     /// Notes that nothing more can be sent for now.
     fn pause(&mut self) {
-        if let Some(pace) = &mut self.pace {
+        if let Some(pace) = self.pace() {
             pace.pause();
         }
     }
@@ -152,7 +172,7 @@ impl AnswerBody {
             call.wait_for_encoder(cx);
             return Poll::Pending;
         }
-        if let Some(pace) = &mut self.pace {
+        if let Some(pace) = self.pace() {
             bytes = ready!(pace.poll_piece(bytes, call, cx));
         }
         self.handed_over += bytes as u64;
@@ -162,7 +182,7 @@ impl AnswerBody {
     /// Ready when the answer may end. If its end comes later as planned, the delay begins when the last byte
     /// was encoded.
     fn poll_pace(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(pace) = &mut self.pace else { return Poll::Ready(()) };
+        let Some(pace) = self.pace() else { return Poll::Ready(()) };
         if pace.ends_later() && call.handed_over() > 0 {
             call.wait_for_encoder(cx);
             return Poll::Pending;
@@ -211,7 +231,7 @@ impl AnswerBody {
             call.wait_for_encoder(cx);
             Poll::Pending
         } else {
-            call.unanswered_end(&ending).unwrap_or(Poll::Pending)
+            call.end_unanswered(&ending).unwrap_or(Poll::Pending)
         };
         match end {
             Poll::Pending => {
@@ -350,21 +370,22 @@ impl http_body::Body for AnswerBody {
                 polled
             }
         };
-        if let (Poll::Ready(None), Some(lingering)) = (&polled, &mut self.lingering) {
+        if let (Poll::Ready(None), Some(delays)) = (&polled, &mut self.delays)
+            && let Some(lingering) = &mut delays.lingering
+        {
             ready!(Pin::new(lingering).poll(cx));
-            self.lingering = None;
+            delays.lingering = None;
         }
         polled
     }
 
     fn is_end_stream(&self) -> bool {
-        if self.lingering.is_some() {
+        if self.lingers() {
             return false;
         }
         match &self.chunks {
             Chunks::Body(inner) => {
-                let ends_later = self.pace.as_ref().is_some_and(|pace| pace.ends_later());
-                self.rest.is_empty() && inner.is_end_stream() && !ends_later
+                self.rest.is_empty() && inner.is_end_stream() && !self.ends_later()
             }
             Chunks::Messages(_)
             | Chunks::One
@@ -377,12 +398,12 @@ impl http_body::Body for AnswerBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.lingering.is_some() {
+        if self.lingers() {
             return SizeHint::default();
         }
         match &self.chunks {
             // An answer without a known length ends with its last chunk, which can come later.
-            _ if self.pace.as_ref().is_some_and(|pace| pace.ends_later()) => SizeHint::default(),
+            _ if self.ends_later() => SizeHint::default(),
             Chunks::Body(inner) if self.rest.is_empty() => inner.size_hint(),
             _ => SizeHint::default(),
         }

@@ -22,10 +22,17 @@ impl Call {
 
     /// Counts this attempt of a call that will be served as planned, and lets it fail if it is one of the first
     /// and its behavior has a `fail_first`. `call_id` is that of its message, which may be empty.
+    #[inline]
     pub(crate) fn count_attempt(&self, plan: &mut Plan, call_id: &str) {
-        if plan.is_aborted() {
-            return;
+        let has_faults =
+            plan.applied.behavior().is_some_and(|behavior| !behavior.faults().is_empty());
+        if has_faults && !plan.is_aborted() {
+            self.count_attempt_of(plan, call_id);
         }
+    }
+
+    #[inline(never)]
+    fn count_attempt_of(&self, plan: &mut Plan, call_id: &str) {
         let first = plan.applied.first_failure(|clause| {
             if self.states_attempt {
                 return self.attempt;
@@ -60,12 +67,14 @@ impl Call {
     }
 
     /// The ending by a fault that takes the place of an answer, before any wait for that answer.
+    #[cold]
     pub(crate) fn ending_by(&self, clause: &Arc<FaultClause>) -> Ending {
         self.count_fault(clause);
         Ending::Planned(Arc::clone(clause))
     }
 
     /// The ending by a fault that takes the place of an answer which is due: its wait is over.
+    #[cold]
     pub(crate) fn ending_after(
         &self,
         clause: &Arc<FaultClause>,
@@ -79,7 +88,8 @@ impl Call {
     /// Ends the call this way if that leaves no answer, not even a status: [`None`] for all other endings.
     /// Ready if its stream must be reset; pending if it hangs, or if its connection is about to be closed.
     /// What was handed over for the call must have gone out before.
-    pub(crate) fn unanswered_end(&self, ending: &Ending) -> Option<Poll<ResetByPlan>> {
+    #[cold]
+    pub(crate) fn end_unanswered(&self, ending: &Ending) -> Option<Poll<ResetByPlan>> {
         let clause = ending.planned()?;
         let end = match clause.fault() {
             Fault::Reset(code) => {
@@ -135,8 +145,15 @@ impl Call {
 
     /// Called when the call's answer begins: a fault may say how the answer is sent, or that the client must
     /// open no more calls on the connection.
+    #[inline]
     pub(crate) fn begins_answer(&self, clause: Option<&Arc<FaultClause>>) {
-        let Some(clause) = clause.filter(|clause| clause.is_answered()) else { return };
+        if let Some(clause) = clause.filter(|clause| clause.is_answered()) {
+            self.begins_faulty_answer(clause);
+        }
+    }
+
+    #[cold]
+    fn begins_faulty_answer(&self, clause: &Arc<FaultClause>) {
         self.count_fault(clause);
         if *clause.fault() == Fault::GoAway(None) {
             self.record.wish_for_goaway();

@@ -37,6 +37,7 @@ impl ForeignHeaders<'_> {
     ///
     /// # Errors
     /// If Envoy would ignore its value.
+    #[cold]
     pub(super) fn read_envoy(
         self,
         name: &str,
@@ -48,6 +49,7 @@ impl ForeignHeaders<'_> {
     }
 
     /// Reads all repetitions of gRPC's header. [`None`] if no entry counts.
+    #[cold]
     pub(super) fn read_rpc_behavior(
         self,
         headers: &HeaderMap,

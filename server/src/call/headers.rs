@@ -16,7 +16,7 @@ pub(crate) struct CallHeaders {
     /// How they ask that the call be answered. Boxed, because they rarely do.
     pub(crate) asked: Option<Box<HeaderRequest>>,
     /// Why one of Envoy's headers is refused.
-    pub(crate) refused: Option<Refusal>,
+    pub(crate) refused: Option<Box<Refusal>>,
     /// The name of the call, or what is wrong with it.
     pub(crate) call_id: Option<Result<String, String>>,
     /// The name of one of our headers that was sent more than once, so that it is not clear which value is
@@ -93,7 +93,7 @@ impl CallHeaders {
                 name if name.starts_with("x-envoy-fault-") => {
                     if let Some(foreign) = rules.foreign {
                         let wrong = foreign.read_envoy(name, value, &mut read.asked().envoy);
-                        read.refused = read.refused.take().or_else(|| wrong.err());
+                        read.refused = read.refused.take().or_else(|| wrong.err().map(Box::new));
                     }
                 }
                 ECHO_INITIAL if rules.echoes => read.echo().initial = Some(value.clone()),

@@ -24,7 +24,7 @@ use crate::call::Call;
 use crate::call::ending::Ending;
 use crate::call::fault::ResetByPlan;
 use crate::call::header_request::ForeignHeaders;
-use crate::call::headers::{CallHeaders, ECHO_INITIAL, HeaderRules};
+use crate::call::headers::{CallHeaders, HeaderRules};
 use crate::http::face::{self, BoxAnswer};
 use crate::http::host;
 use crate::http::plain;
@@ -143,6 +143,12 @@ impl ResponseFuture {
         }
     }
 
+    /// Ends the call this way if that leaves no answer; see [`Call::end_unanswered`].
+    fn end_unanswered(&mut self, ending: &Ending) -> Option<Poll<ResetByPlan>> {
+        self.coming = PendingResponse::Over;
+        self.call.as_ref().and_then(|call| call.end_unanswered(ending))
+    }
+
     /// Reads the rest of the request during the wait. A form in the body may cause the call to be refused, so
     /// the answer waits until that is ruled out.
     fn read_rest(
@@ -180,26 +186,20 @@ impl Future for ResponseFuture {
         let polled = if this.rest.is_some() { this.read_rest(polled, cx) } else { polled };
         // Checked again, since reading the request may have cut the call.
         let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
-        let (cut, polled) = match polled {
+        let cut = match &polled {
+            Poll::Pending if cut.is_none() => return Poll::Pending,
             Poll::Ready(ReadyResponse::Ended(ending)) if cut.is_none() => {
-                this.coming = PendingResponse::Over;
-                if let Some(call) = &this.call
-                    && let Some(end) = call.unanswered_end(&ending)
-                {
-                    return end.map(Err);
+                if let Some(unanswered) = this.end_unanswered(ending) {
+                    return unanswered.map(Err);
                 }
-                (Some(ending), Poll::Pending)
+                Some(ending.clone())
             }
-            polled => (cut, polled),
+            _ => cut,
         };
-        if cut.is_none() && polled.is_pending() {
-            return Poll::Pending;
-        }
         // Releases what was read for the call before its answer is sent.
         this.coming = PendingResponse::Over;
         let call = this.call.take();
-        let host = call.as_ref().and_then(|call| call.host_to_name());
-        let echo = call.as_ref().and_then(|call| call.echo()?.initial.clone());
+        let with_more = call.as_ref().filter(|call| call.has_more_headers()).map(Arc::clone);
         let mut response = match (cut, polled, call) {
             (Some(why), _, Some(call)) => this.plain(response_of(&why, &call)),
             (_, Poll::Ready(ReadyResponse::Message(message)), Some(call)) => {
@@ -216,11 +216,8 @@ impl Future for ResponseFuture {
             (_, Poll::Ready(ReadyResponse::Response(response)), None) => this.plain(response),
             _ => unreachable!("only calls are cut, and only they have messages"),
         };
-        if let Some(host) = host {
-            response.headers_mut().insert("hostname", host);
-        }
-        if let Some(echo) = echo {
-            response.headers_mut().insert(ECHO_INITIAL, echo);
+        if let Some(call) = with_more {
+            call.add_more_headers(response.headers_mut());
         }
         if let Some(lingering) = this.rest.take().and_then(|rest| rest.answered(&mut response)) {
             response.body_mut().linger(lingering);

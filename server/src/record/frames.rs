@@ -166,6 +166,7 @@ impl Frames {
         }
     }
 
+    #[inline]
     fn end(&mut self) -> Frame {
         self.head_len = 0;
         if matches!(self.kind(), HEADERS | CONTINUATION) {
