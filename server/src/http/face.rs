@@ -228,14 +228,15 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
 }
 
 fn what_to_try(config: &Config, host: &str) -> String {
-    let Examples { curl, curl_with_tail, grpcurl, describe, .. } = Examples::new(config, host);
-    let commands = [Some(curl), curl_with_tail, Some(grpcurl), Some(describe)];
+    let Examples { curl, curl_with_tail, curl_that_fails, grpcurl, describe, .. } =
+        Examples::new(config, host);
+    let commands = [Some(curl), curl_with_tail, curl_that_fails, Some(grpcurl), Some(describe)];
     let commands = commands.into_iter().flatten().collect::<Vec<_>>().join("\n    ");
     let behavior = &config.behavior;
     let (scope, parameters) = if config.is_fixed {
-        ("for every call", "?call_id=")
+        ("for every call", "?bytes= and ?call_id=")
     } else {
-        ("by default", "?delay= or ?behavior=, and ?call_id=")
+        ("by default", "?delay=, ?status= or ?behavior=, ?bytes= and ?call_id=")
     };
     format!(
         "longsync: a server that takes exactly as long as it is told ({behavior} {scope})

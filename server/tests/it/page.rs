@@ -195,7 +195,7 @@ async fn a_fixed_server_says_so_on_its_page_and_in_its_text() -> Result<()> {
     let page = server.web1().await?.send("GET", "/", &[("accept", CHROMIUM)]).await?;
     assert!(page.body().contains("Its behavior is fixed"), "{}", page.body());
     let text = server.web1().await?.get("/").await?;
-    for part in ["for every call)", "/long_sync'", "answers Done!  (?call_id=)"] {
+    for part in ["for every call)", "/long_sync'", "answers Done!  (?bytes= and ?call_id=)"] {
         assert!(text.body().contains(part), "{part} in {}", text.body());
     }
     for refused in ["delay=", "behavior=", "delay\""] {
