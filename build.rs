@@ -6,8 +6,9 @@ use std::error::Error;
 use std::path::PathBuf;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // Watch only the contract; otherwise every edit to a document would rebuild everything.
+    // Watch only the sources; otherwise every edit to a document would rebuild everything.
     println!("cargo::rerun-if-changed=proto/longsync");
+    println!("cargo::rerun-if-changed=proto/grpc");
 
     println!("cargo::rustc-env=LONGSYNC_GENERATED={}", generated()?.display());
     Ok(())
@@ -20,7 +21,8 @@ fn generated() -> Result<PathBuf, Box<dyn Error>> {
 }
 
 /// Compiles the contract with protox, which needs no `protoc`, and writes the Rust code and the descriptor
-/// set that the server's reflection serves.
+/// set that the server's reflection serves. Of the service of gRPC's interop tests, only the messages become
+/// code.
 #[cfg(feature = "generate")]
 fn generated() -> Result<PathBuf, Box<dyn Error>> {
     use protox::prost::Message as _;
@@ -32,6 +34,14 @@ fn generated() -> Result<PathBuf, Box<dyn Error>> {
         .build_transport(false)
         .bytes(".")
         .codec_path("crate::codec::Codec")
+        .compile_fds(descriptors)?;
+    let descriptors = protox::compile(["grpc/testing/test.proto"], ["proto"])?;
+    std::fs::write(out.join("grpc.testing.binpb"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .build_transport(false)
+        .build_client(false)
+        .build_server(false)
+        .bytes(".")
         .compile_fds(descriptors)?;
     Ok(out)
 }

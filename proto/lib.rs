@@ -39,6 +39,16 @@ pub mod v1 {
     include!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.rs"));
 }
 
+/// The generated messages of `grpc.testing`, the part of gRPC's interop tests that a server needs to pass
+/// them. They are not part of the contract.
+pub mod testing {
+    include!(concat!(env!("LONGSYNC_GENERATED"), "/grpc.testing.rs"));
+}
+
+/// The encoded `google.protobuf.FileDescriptorSet` of `grpc.testing`.
+pub const TESTING_FILE_DESCRIPTOR_SET: &[u8] =
+    include_bytes!(concat!(env!("LONGSYNC_GENERATED"), "/grpc.testing.binpb"));
+
 /// The encoded `google.protobuf.FileDescriptorSet` of the contract, with all of its imports.
 pub const FILE_DESCRIPTOR_SET: &[u8] =
     include_bytes!(concat!(env!("LONGSYNC_GENERATED"), "/longsync.v1.binpb"));

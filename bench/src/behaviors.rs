@@ -1,4 +1,5 @@
-//! Measure 5: calls per second of a server which draws its delays, compared with one whose delay is constant.
+//! Measure 5: calls per second of a server which draws its delays or plans faults, compared with one whose delay
+//! is constant.
 
 use crate::conclusion::relative_of_any;
 use crate::measure::{Bench, GENERATOR_CORE, PATIENCE, SERVER_CORE, TIMES, TableMeasure, fill};
@@ -13,11 +14,12 @@ const CONSTANT: &str = "constant(1us)";
 /// Delays about as short as the constant one, so that the only differences are the draw and the text in
 /// each answer's `Timing`. A constant delay's text is short unless something follows it: here, a stall
 /// which never happens.
-const BEHAVIORS: [&str; 4] = [
+const BEHAVIORS: [&str; 5] = [
     "lognormal(p50=1us, p99=2us)",
     "mix(50%: lognormal(p50=1us, p99=2us), rest: lognormal(p50=1us, p99=2us))",
     "percentiles(50=1us, 99=2us)",
     "constant(1us); stall(at=364d 23h 59m 59s, for=1s)",
+    "constant(1us); fail(1%, UNAVAILABLE)",
 ];
 
 const CONNECTIONS: usize = 16;

@@ -7,6 +7,7 @@
 mod behaviors;
 mod conclusion;
 mod digits;
+mod faults;
 mod generate;
 mod generator;
 mod lateness;
@@ -90,10 +91,12 @@ enum Measure {
     Memory,
     /// The cost of a call in the generator.
     Generator,
-    /// Calls per second with drawn delays, compared with a constant one.
+    /// Calls per second with drawn delays and planned faults, compared with a constant delay.
     Behaviors,
     /// The lag of an open loop, and the cost of a call in it.
     Open,
+    /// The lateness of calls without a fault, while a fault hits others.
+    Faults,
 }
 
 impl Measure {
@@ -105,6 +108,7 @@ impl Measure {
             Self::Generator => "generator",
             Self::Behaviors => "behaviors",
             Self::Open => "open",
+            Self::Faults => "faults",
         }
     }
 
@@ -116,6 +120,7 @@ impl Measure {
             Self::Generator => generator::figures(bench),
             Self::Behaviors => behaviors::figures(bench),
             Self::Open => open::figures(bench),
+            Self::Faults => faults::figures(bench),
         }
     }
 
@@ -128,6 +133,7 @@ impl Measure {
             Self::Generator => generator::conclusion(tables),
             Self::Behaviors => behaviors::conclusion(tables),
             Self::Open => open::conclusion(tables),
+            Self::Faults => faults::conclusion(tables),
         };
         conclusion.unwrap_or_else(|| format!("The last run measured no {}.", self.name()))
     }

@@ -296,8 +296,15 @@ impl Peers {
 
     /// Our command, which prints its record.
     fn load(&self, target: &Target) -> anyhow::Result<Command> {
+        let mut command = self.load_by_default(target)?;
+        command.args(["--delay", "0s"]);
+        Ok(command)
+    }
+
+    /// The same, with calls that leave their delay to the server.
+    pub(crate) fn load_by_default(&self, target: &Target) -> anyhow::Result<Command> {
         let mut command = Command::new(found(&self.client)?);
-        command.args(["load", "--url", &target.to_string(), "--delay", "0s", "--json"]);
+        command.args(["load", "--url", &target.to_string(), "--json"]);
         Ok(command)
     }
 

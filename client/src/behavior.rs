@@ -25,7 +25,7 @@ mod text;
 use std::time::Duration;
 
 use longsync_behavior::explain::DelayFigures;
-use longsync_behavior::{Behavior, CallName, DrawKey};
+use longsync_behavior::{Behavior, CallName, DrawKey, FaultClause};
 
 pub use self::fitting::FittedData;
 pub use self::json::to_json;
@@ -70,9 +70,13 @@ pub struct DelayQuery {
 }
 
 impl DelayQuery {
-    /// The delay that the call draws from a server's behavior.
-    pub fn draw(&self, behavior: &Behavior) -> Duration {
+    /// The delay that the call draws from a server's behavior, and the clause of the fault that hits it. A
+    /// `fail_first` hits the attempts that the call itself states.
+    pub fn draw<'a>(&self, behavior: &'a Behavior) -> (Duration, Option<&'a FaultClause>) {
         let Self { seed, ref call_id, attempt, index } = *self;
-        behavior.draw(&DrawKey { seed, name: CallName::Id(call_id), attempt, index })
+        let key = DrawKey { seed, name: CallName::Id(call_id), attempt, index };
+        let (delay, drawn) = behavior.draw_with_fault(&key);
+        let fault = behavior.faults().first_failure(|_| attempt).or(drawn);
+        (delay, fault.map(|fault| &**fault))
     }
 }

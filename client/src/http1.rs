@@ -53,20 +53,21 @@ pub(crate) enum Keep {
     Beginning,
 }
 
-/// Connects, gets `path`, and reads the complete answer, if its body has at most `most` bytes; `stamps`
+/// Connects, gets a path with these headers, and reads the complete answer, if its body has at most `most` bytes; `stamps`
 /// record when it was sent and done. Only the beginning of an error's body is read, as far as it arrives.
 ///
 /// # Cancel safety
 /// Dropping the future closes the connection, by which the server notices.
 pub(crate) async fn get(
     target: &Target,
-    path: &str,
+    (path, headers): (&str, &HeaderMap),
     (most, keep): (usize, Keep),
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<HttpAnswer, HttpError> {
     let (mut sender, _driving) = dial(&Tcp, target, 0, timer, begin).await?;
-    let request = request(target, path);
+    let mut request = request(target, path);
+    request.headers_mut().extend(headers.clone());
     stamps.set_sent(timer.now());
     let answer = async {
         let (head, body) = sender.send_request(request).await?.into_parts();

@@ -7,6 +7,8 @@ mod cost;
 mod counters;
 mod delays;
 mod embedded;
+mod exchange;
+mod faults;
 mod forecast;
 mod http;
 mod json;
@@ -23,6 +25,7 @@ mod quiet;
 mod reported_wait;
 mod room;
 mod runner;
+mod server_timing;
 mod svg;
 mod terminal;
 mod text;
@@ -39,10 +42,13 @@ pub use crate::race::builder::{RacePlanBuilder, RacePlanError};
 pub use crate::race::delays::RaceDelays;
 pub use crate::race::forecast::{Forecast, WayForecast};
 pub use crate::race::json::to_json;
-pub use crate::race::outcome::{CallEnd, ProcessCost, Race, RaceCall, ServerView, WayRun};
+pub use crate::race::outcome::{
+    CallEnd, FaultHits, ProcessCost, Race, RaceCall, ServerView, WayRun,
+};
 pub use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 pub use crate::race::progress::{ProgressSnapshot, RaceProgress};
 pub use crate::race::progress_line::progress_line;
+pub use crate::race::reported_wait::ReportedWait;
 pub use crate::race::svg::to_svg;
 pub use crate::race::text::to_text;
 pub use crate::race::way::Way;
@@ -88,7 +94,7 @@ pub async fn run(
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
-        let embedded = EmbeddedServer::start(plan.delays.limit(), plan.delays.seed(), plan.spin)?;
+        let embedded = EmbeddedServer::start(&plan.delays, plan.spin)?;
         (embedded.target.clone(), Some(embedded))
     };
     let counters = match &embedded {

@@ -11,7 +11,7 @@ const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/proto/generated");
 /// If `LONGSYNC_RENEW` is set in the environment, the committed files are renewed first.
 #[test]
 fn the_committed_files_are_what_the_contract_generates() -> Result<(), std::io::Error> {
-    for name in ["longsync.v1.rs", "longsync.v1.binpb"] {
+    for name in ["longsync.v1.rs", "longsync.v1.binpb", "grpc.testing.rs", "grpc.testing.binpb"] {
         let generated = fs::read(Path::new(GENERATED).join(name))?;
         let committed = Path::new(COMMITTED).join(name);
         if env::var_os("LONGSYNC_RENEW").is_some() {
@@ -19,7 +19,7 @@ fn the_committed_files_are_what_the_contract_generates() -> Result<(), std::io::
         }
         assert!(
             fs::read(&committed).is_ok_and(|committed| committed == generated),
-            "proto/generated/{name} is not what proto/longsync generates: run \
+            "proto/generated/{name} is not what its sources generate: run \
              LONGSYNC_RENEW=1 cargo test -p longsync --features generate, and commit what it changes"
         );
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use longsync_behavior::explain::Explanation;
 use longsync_behavior::{Behavior, Rules};
@@ -38,6 +38,7 @@ use self::choice::Choice;
 )]
 // A value that begins with a hyphen is a wrong value, not an unknown flag.
 #[command(mut_args(|arg| if arg.get_action().takes_values() { arg.allow_hyphen_values(true) } else { arg }))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(crate) struct Args {
     #[command(subcommand)]
     command: Option<Command>,
@@ -68,6 +69,15 @@ pub(crate) struct Args {
     /// Refuse calls that specify a delay or a behavior.
     #[arg(long, env = "LONGSYNC_FIXED", value_parser = values::switch)]
     fixed: bool,
+
+    /// Whether to act on headers of other software: Envoy's fault headers and its count of attempts, and
+    /// gRPC's rpc-behavior; off behind a proxy that acts on them itself.
+    #[arg(long, env = "LONGSYNC_FOREIGN_HEADERS", value_name = "on|off", default_value = "on", action = ArgAction::Set, value_parser = values::on_or_off)]
+    foreign_headers: bool,
+
+    /// Also serve grpc.testing.TestService, so that gRPC's own interop clients can test this server.
+    #[arg(long, env = "LONGSYNC_INTEROP", value_parser = values::switch)]
+    interop: bool,
 
     /// The directory that contains the files for replay(...) [default: the working directory].
     #[arg(long, env = "LONGSYNC_REPLAY_DIR", value_name = "DIRECTORY")]
@@ -285,12 +295,15 @@ impl Args {
     /// If flags contradict one another.
     fn into_config(self, behavior: Behavior) -> Result<(Targets, Config), String> {
         let Self { listen, workers, lame_duck, drain, spin, log, limits, seed, fixed, .. } = self;
+        let (foreign_headers, has_interop) = (self.foreign_headers, self.interop);
         let default = Options::default();
         let options = Options {
             listen,
             workers: workers.unwrap_or(default.workers),
             behavior,
             is_fixed: fixed,
+            foreign_headers,
+            has_interop,
             seed: seed.unwrap_or(default.seed),
             limits: limits.into_limits(),
             lame_duck,

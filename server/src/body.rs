@@ -8,6 +8,7 @@ mod form;
 pub(crate) mod framing;
 pub(crate) mod intake;
 pub(crate) mod messages;
+mod pace;
 mod piece;
 pub(crate) mod rest;
 pub(crate) mod room;

@@ -3,6 +3,8 @@
 pub(crate) mod behavior_cache;
 mod deadline;
 pub(crate) mod ending;
+pub(crate) mod fault;
+pub(crate) mod header_request;
 pub(crate) mod headers;
 mod memory;
 mod output;
@@ -21,10 +23,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use longsync::duration::to_proto;
 use longsync::v1::Timing;
-use longsync_behavior::{AppliedBehavior, Behavior, CallName, DrawKey};
+use longsync_behavior::envoy::EnvoyDraw;
+use longsync_behavior::{AppliedBehavior, Behavior, CallName, DrawKey, FaultClause, FaultMoment};
 use longsync_text::duration::text;
 use longsync_timer::Sleep;
 use tonic::Status;
@@ -32,13 +35,14 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::call::deadline::{Deadline, parse_timeout};
 use crate::call::ending::Ending;
-use crate::call::headers::CallHeaders;
+use crate::call::header_request::HeaderRequest;
+use crate::call::headers::{CallHeaders, ECHO_INITIAL, ECHO_TRAILING, EchoedMetadata};
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
 use crate::call::refusal::Refusal;
-use crate::call::wait::WaitTimes;
+use crate::call::wait::{Wait, WaitTimes};
 use crate::call::waiting::WaitState;
 use crate::config::Limits;
-use crate::record::ConnectionRecord;
+use crate::record::{CloseReason, ConnectionRecord};
 use crate::shared::counters::{CallKind, Outcome};
 use crate::worker::Worker;
 
@@ -51,15 +55,21 @@ pub(crate) struct Call {
     record: Arc<ConnectionRecord>,
     /// Its number among the requests of its connection, from 0.
     number: u64,
+    /// The number of its HTTP/2 stream; 0 if it cannot be needed.
+    stream: u32,
     /// [`None`] for a call of another service (health, reflection), which is not counted.
     kind: Option<CallKind>,
     arrived: Instant,
     deadline: Option<Deadline>,
     attempt: u32,
-    /// The behavior from its header, or what is wrong with that header. Boxed, because it is rarely sent.
-    behavior_header: Option<Box<Result<Behavior, String>>>,
+    /// Whether its headers state the attempt.
+    states_attempt: bool,
+    /// How its headers ask that it be answered.
+    asked: Option<Box<HeaderRequest>>,
     /// For the log line that the call writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
+    /// Only of a call of gRPC's interop tests.
+    echo: Option<Box<EchoedMetadata>>,
     is_admitted: bool,
     waiting: WaitState,
     /// Whether the call ends before its answer, for the reason in [`State::ending`].
@@ -67,6 +77,14 @@ pub(crate) struct Call {
     /// Whether its status can only be sent in the next turn.
     has_last_words: AtomicBool,
     is_client_gone: AtomicBool,
+    /// Whether it is never answered, as planned, and therefore does not count as a call in flight for a drain.
+    is_hung: AtomicBool,
+    /// Whether its deadline has no effect, because it hangs or will hang.
+    has_no_deadline: AtomicBool,
+    /// Whether its messages may be as long as those of our own calls, although it is not one.
+    is_interop: AtomicBool,
+    /// Whether [`State::delivery`] is set, which is rarely the case.
+    has_delivery: AtomicBool,
     /// Whether [`State::encoder`] is set, which is checked often and is rarely the case.
     waits_for_encoder: AtomicBool,
     /// Bytes of answers that were handed to HTTP but are not yet encoded for the socket.
@@ -86,6 +104,8 @@ struct State {
     /// When the last of these waits ended.
     waited_until: Option<Instant>,
     ending: Option<Ending>,
+    /// The fault that says how its answer is sent.
+    delivery: Option<Arc<FaultClause>>,
     /// Woken when everything that was handed over is encoded.
     encoder: Option<Waker>,
 }
@@ -114,6 +134,9 @@ impl Call {
             ending = Some(why.into());
             String::new()
         });
+        if let Some(why) = headers.refused {
+            ending = Some((*why).into());
+        }
         if let Some(header) = headers.repeated {
             ending = Some(Refusal::invalid(header, "given twice: send it once").into());
         }
@@ -129,17 +152,24 @@ impl Call {
         let call = Self {
             record: Arc::clone(record),
             number: record.request_number(),
+            stream: record.request_stream(),
             kind,
             arrived,
             deadline,
             attempt: headers.attempt,
-            behavior_header: headers.behavior.map(Box::new),
+            states_attempt: headers.states_attempt,
+            asked: headers.asked,
             traceparent: headers.traceparent,
+            echo: headers.echo,
             is_admitted,
             waiting: WaitState::default(),
             is_cut: AtomicBool::new(ending.is_some()),
             has_last_words: AtomicBool::new(false),
             is_client_gone: AtomicBool::new(false),
+            is_hung: AtomicBool::new(false),
+            has_no_deadline: AtomicBool::new(false),
+            is_interop: AtomicBool::new(false),
+            has_delivery: AtomicBool::new(false),
             waits_for_encoder: AtomicBool::new(false),
             handed_over: AtomicU32::new(0),
             buffered_bytes: AtomicU64::new(0),
@@ -151,12 +181,15 @@ impl Call {
         Arc::new(call)
     }
 
-    /// Accounts for the memory that the behavior in its header takes for as long as the call lasts.
+    /// Accounts for the memory that the behaviors in its headers take for as long as the call lasts.
     fn hold_header(&self) -> Result<(), Refusal> {
-        match self.behavior_header.as_deref() {
-            Some(Ok(behavior)) => self.hold(text_bytes(behavior.text())),
-            _ => Ok(()),
-        }
+        self.hold(self.header_bytes())
+    }
+
+    fn header_bytes(&self) -> u64 {
+        let Some(asked) = self.asked.as_deref() else { return 0 };
+        let behaviors = [&asked.behavior, &asked.rpc_behavior].into_iter().flatten().flatten();
+        behaviors.map(|behavior| text_bytes(behavior.text())).sum()
     }
 
     /// Private, so that a call does not give access to everything.
@@ -203,6 +236,12 @@ impl Call {
         (!worker.is_drained()).then(|| worker.timer().sleep(duration))
     }
 
+    /// The same, until a point in time.
+    pub(crate) fn sleep_until(&self, due: Instant) -> Option<Sleep> {
+        let worker = self.worker();
+        (!worker.is_drained()).then(|| worker.timer().sleep_until(due))
+    }
+
     /// Plans this call's message with this index. Also returns when the message was received, by the wall
     /// clock.
     pub(crate) fn plan(
@@ -212,9 +251,12 @@ impl Call {
         received: Instant,
     ) -> Result<(Plan, SystemTime), Refusal> {
         let received_at = self.worker().by_wall_clock(received);
-        let header = self.behavior_header.as_deref();
-        let header = header.map(|header| header.as_ref().map_err(String::as_str));
-        let ask = Ask { header, ..ask };
+        let asked = self.asked.as_deref();
+        let ask = Ask {
+            header: asked.and_then(|asked| borrowed(asked.behavior.as_ref())),
+            rpc_behavior: asked.and_then(|asked| borrowed(asked.rpc_behavior.as_ref())),
+            ..ask
+        };
         let worker = self.worker();
         let mut state = self.state();
         let is_first = state.received_at.is_none();
@@ -224,8 +266,13 @@ impl Call {
             ask.call_id.clone_into(&mut state.call_id);
         }
         let own = if ask.call_id.is_empty() { &state.call_id } else { ask.call_id };
-        let plan =
+        let mut plan =
             worker.with_rules(|rules| plan(&ask, &self.key(own, index), rules, self.limits()))?;
+        if index == 0
+            && let Some(envoy) = self.envoy_of(own)
+        {
+            plan.add_envoy(envoy);
+        }
         state.applied = Some(plan.applied.clone());
         Ok((plan, received_at))
     }
@@ -243,16 +290,61 @@ impl Call {
         DrawKey { seed: self.worker().seed(), name, attempt: self.attempt, index }
     }
 
-    /// How long a call whose wait begins at `start`, which is now, is queued.
-    pub(crate) fn queued_at(&self, start: Instant) -> Duration {
-        self.worker().shared().stall.as_ref().map_or(Duration::ZERO, |stall| stall.queued_at(start))
+    /// The wait of a call with this plan, or of its first message, from `start`, which is now. The delay of
+    /// Envoy's headers comes before any stall.
+    pub(crate) fn first_wait(&self, start: Instant, plan: &Plan) -> Wait {
+        let has_stall = self.worker().shared().stall.is_some();
+        let envoy = if has_stall { self.envoy("") } else { None };
+        self.wait_from(start, plan, envoy.map_or(Duration::ZERO, |envoy| envoy.delay))
     }
 
-    /// The timing of an answer.
+    /// The wait of a call or message with this plan from `start`, which is now. It can be served `after` that;
+    /// one that Envoy's headers abort is never queued.
+    pub(crate) fn wait_from(&self, start: Instant, plan: &Plan, after: Duration) -> Wait {
+        let stall = self.worker().shared().stall.as_ref().filter(|_| !plan.is_aborted());
+        let queued = stall.map_or(Duration::ZERO, |stall| stall.queued_at(start, after));
+        Wait::new(start, plan.delay()).after_standing(queued)
+    }
+
+    /// What Envoy's headers do to this call. `call_id` is that of its first message, which may be empty.
+    pub(crate) fn envoy(&self, call_id: &str) -> Option<EnvoyDraw> {
+        let state = self.state();
+        self.envoy_of(if call_id.is_empty() { &state.call_id } else { call_id })
+    }
+
+    #[inline]
+    fn envoy_of(&self, name: &str) -> Option<EnvoyDraw> {
+        let asked = self.asked.as_deref().filter(|asked| asked.envoy.are_any())?;
+        Some(self.draw_envoy(asked, name))
+    }
+
+    #[cold]
+    fn draw_envoy(&self, asked: &HeaderRequest, name: &str) -> EnvoyDraw {
+        asked.envoy.draw(&self.key(name, 0), self.kind != Some(CallKind::Http))
+    }
+
+    /// Whether its answer has further headers.
+    pub(crate) fn has_more_headers(&self) -> bool {
+        self.asked.as_deref().is_some_and(|asked| asked.names_host) || self.echo.is_some()
+    }
+
+    /// Adds the headers that its answer has besides the usual ones: the name of this host, and what the client
+    /// of gRPC's interop tests wants back.
+    #[cold]
+    pub(crate) fn add_more_headers(&self, headers: &mut HeaderMap) {
+        let names_host = self.asked.as_deref().is_some_and(|asked| asked.names_host);
+        let host = HeaderValue::from_str(&self.worker().shared().host).ok().filter(|_| names_host);
+        headers.extend(host.map(|host| (HeaderName::from_static("hostname"), host)));
+        let echo = self.echo.as_ref().and_then(|echo| echo.initial.clone());
+        headers.extend(echo.map(|echo| (HeaderName::from_static(ECHO_INITIAL), echo)));
+    }
+
+    /// The timing of an answer, and of the fault that goes along with it.
     pub(crate) fn timing(
         &self,
         spent: WaitTimes,
         applied: &AppliedBehavior,
+        fault: Option<&FaultClause>,
         received_at: SystemTime,
     ) -> Timing {
         Timing {
@@ -261,6 +353,7 @@ impl Call {
             waited: Some(to_proto(spent.waited())),
             queued: Some(to_proto(spent.queued())),
             behavior: applied.text().into_owned(),
+            fault: fault.map(ToString::to_string).unwrap_or_default(),
             ..self.timing_without_wait()
         }
     }
@@ -274,8 +367,8 @@ impl Call {
         }
     }
 
-    /// The timing of a call that ends now without an answer.
-    pub(crate) fn timing_at_end(&self) -> Timing {
+    /// The timing of a call that ends this way now, without an answer.
+    pub(crate) fn timing_at_end(&self, ending: &Ending) -> Timing {
         let now = self.now();
         let state = self.state();
         let mut spent = state.spent;
@@ -284,13 +377,26 @@ impl Call {
             let whole = wait.cut_short(now.saturating_duration_since(wait.start));
             spent += whole.with_waited(state.waited_since(wait.start, now));
         }
-        let has_planned = wait.is_some() || state.spent != WaitTimes::default();
+        let fault = ending.planned();
+        if fault.is_some_and(|fault| fault.moment() == FaultMoment::Before) {
+            return Timing {
+                received_at: state.received_at.map(Into::into),
+                waited: Some(to_proto(Duration::ZERO)),
+                queued: None,
+                behavior: state.applied_text(),
+                fault: fault.map(ToString::to_string).unwrap_or_default(),
+                ..self.timing_without_wait()
+            };
+        }
+        let has_planned = wait.is_some() || state.waited_until.is_some();
         Timing {
             received_at: state.received_at.map(Into::into),
             planned: has_planned.then(|| to_proto(spent.planned())),
             waited: Some(to_proto(spent.waited())),
-            queued: Some(to_proto(spent.queued())),
-            behavior: state.applied.as_ref().map(|it| it.text().into_owned()).unwrap_or_default(),
+            // A call that Envoy's headers abort does not get as far as the queue.
+            queued: (!fault.is_some_and(FaultClause::is_abort)).then(|| to_proto(spent.queued())),
+            behavior: state.applied_text(),
+            fault: fault.map(ToString::to_string).unwrap_or_default(),
             ..self.timing_without_wait()
         }
     }
@@ -330,18 +436,27 @@ impl Call {
 
     /// The status of the call if it ends this way now.
     pub(crate) fn status(&self, ending: &Ending) -> Status {
-        ending.status(&self.timing_at_end())
+        ending.status(&self.timing_at_end(ending))
     }
 
     /// The same status as trailers.
     pub(crate) fn trailers(&self, ending: &Ending) -> HeaderMap {
         if *ending == Ending::Answered {
-            return Ending::ok();
+            let mut trailers = Ending::ok();
+            if let Some(echo) = self.echo.as_ref().and_then(|echo| echo.trailing.clone()) {
+                trailers.insert(ECHO_TRAILING, echo);
+            }
+            return trailers;
         }
         let mut trailers = HeaderMap::with_capacity(3);
         // This fails only for a message that no header can carry, and ours is percent-encoded.
         let _ = self.status(ending).add_header(&mut trailers);
         trailers
+    }
+
+    /// Whether the service of gRPC's interop tests is one of the server's.
+    pub(crate) fn has_interop(&self) -> bool {
+        self.worker().shared().config.has_interop
     }
 
     /// What ends the call before its answer, if anything does.
@@ -363,7 +478,7 @@ impl Call {
     /// noticed.
     fn is_cut_before_poll(&self) -> bool {
         let due = self.waiting.polled(self.arrived);
-        if let Some(deadline) = self.deadline.filter(|_| !self.is_cut())
+        if let Some(deadline) = self.deadline().filter(|_| !self.is_cut())
             && deadline.at() <= self.now()
             && due.is_none_or(|due| deadline.at() < due)
         {
@@ -375,7 +490,12 @@ impl Call {
     /// When the call's `CallTask` must be polled next: at the due time or the deadline, whichever is earlier.
     fn next_poll(&self) -> Option<Instant> {
         let due = self.waiting.wakes_at(self.arrived);
-        due.into_iter().chain(self.deadline.map(Deadline::at)).min()
+        due.into_iter().chain(self.deadline().map(Deadline::at)).min()
+    }
+
+    /// The deadline at which the server ends the call.
+    fn deadline(&self) -> Option<Deadline> {
+        self.deadline.filter(|_| !self.has_no_deadline.load(Ordering::Relaxed))
     }
 
     /// Notes that the call is cut and that its status can only be sent in the next turn.
@@ -403,6 +523,7 @@ impl Call {
             _ if self.deadline.is_some_and(|deadline| deadline.explains_reset_at(self.now())) => {
                 Outcome::DeadlineExceeded
             }
+            _ if self.record.wish().is_some_and(CloseReason::is_planned) => Outcome::Dropped,
             _ => Outcome::Cancelled,
         }
     }
@@ -427,7 +548,9 @@ impl Drop for Call {
                 counters.cancelled(self.now().saturating_duration_since(start));
             }
         }
-        worker.call_ended();
+        if !*self.is_hung.get_mut() {
+            worker.call_ended();
+        }
         tracing::debug!(
             target: CALL_LOG_TARGET,
             rpc = %kind,
@@ -435,6 +558,7 @@ impl Drop for Call {
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
             took = text(self.now().saturating_duration_since(self.arrived)),
             behavior = state.applied.as_ref().map(|applied| applied.text().into_owned()),
+            fault = state.ending.as_ref().and_then(Ending::planned).map(tracing::field::display),
             attempt = self.attempt,
             worker = worker.index(),
             connection = self.record.number(),
@@ -446,7 +570,17 @@ impl Drop for Call {
     }
 }
 
+/// A behavior of a header, as a decision takes it.
+fn borrowed(header: Option<&Result<Behavior, String>>) -> Option<Result<&Behavior, &str>> {
+    header.map(|header| header.as_ref().map_err(String::as_str))
+}
+
 impl State {
+    /// The text of the behavior that was applied to its last message.
+    fn applied_text(&self) -> String {
+        self.applied.as_ref().map(|applied| applied.text().into_owned()).unwrap_or_default()
+    }
+
     /// How much of the time from `start` to `end` was not already counted by the previous wait.
     fn waited_since(&self, start: Instant, end: Instant) -> Duration {
         end.saturating_duration_since(self.waited_until.map_or(start, |until| until.max(start)))

@@ -120,6 +120,11 @@ pub struct Options {
     pub behavior: Behavior,
     /// Whether callers are forbidden to specify how they are answered.
     pub is_fixed: bool,
+    /// Whether the headers of other software count: Envoy's fault headers and its count of attempts, and
+    /// gRPC's `rpc-behavior`. Behind a proxy that acts on them itself, they would count twice.
+    pub foreign_headers: bool,
+    /// Whether `grpc.testing.TestService` is served as well, with which gRPC's own clients test servers.
+    pub has_interop: bool,
     /// The seed of all draws: the same seed gives the same call the same delay.
     pub seed: u64,
     /// What a client may ask for.
@@ -144,6 +149,8 @@ impl Default for Options {
             workers: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
             behavior: Behavior::constant(Duration::from_secs(5)),
             is_fixed: false,
+            foreign_headers: true,
+            has_interop: false,
             seed: random(),
             limits: Limits::default(),
             lame_duck: Duration::ZERO,
@@ -154,7 +161,7 @@ impl Default for Options {
 }
 
 /// An unpredictable number.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     // The standard library seeds each hash map from the system's randomness, and offers no other access to
     // it.
     RandomState::new().build_hasher().finish()

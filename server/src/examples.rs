@@ -19,6 +19,8 @@ pub struct Examples {
     pub curl: String,
     /// A call with curl whose delay has a long tail; [`None`] if the server would refuse it.
     pub curl_with_tail: Option<String>,
+    /// A call with curl that fails as planned; [`None`] if the server would refuse it.
+    pub curl_that_fails: Option<String>,
     /// A call with grpcurl, which learns the contract by reflection.
     pub grpcurl: String,
     /// The description of the service, with grpcurl.
@@ -46,6 +48,9 @@ impl Examples {
             curl: format!("curl 'http://{address}{HTTP_PATH}{query}'"),
             curl_with_tail: tail(config)
                 .map(|tail| format!("curl 'http://{address}{HTTP_PATH}?behavior={tail}'")),
+            curl_that_fails: asked(50).map(|delay| {
+                format!("curl -i 'http://{address}{HTTP_PATH}?delay={}&status=503'", text(delay))
+            }),
             grpcurl: format!(
                 "grpcurl -plaintext {}{host} {SERVICE_NAME}/LongSync",
                 json.unwrap_or_default()
@@ -102,9 +107,10 @@ mod tests {
     }
 
     fn all(examples: Examples) -> Vec<String> {
-        let Examples { curl, curl_with_tail, grpcurl, describe, call, race, load } = examples;
-        let always = [curl, grpcurl, describe, call, load];
-        always.into_iter().chain(curl_with_tail).chain(race).collect()
+        let Examples { curl, grpcurl, describe, call, load, .. } = examples;
+        let always = [curl, grpcurl, describe, call, load].into_iter();
+        let others = [examples.curl_with_tail, examples.curl_that_fails, examples.race];
+        always.chain(others.into_iter().flatten()).collect()
     }
 
     #[test]
@@ -114,6 +120,9 @@ mod tests {
             curl: "curl 'http://a.test:1/long_sync?delay=250ms'".into(),
             curl_with_tail: Some(
                 "curl 'http://a.test:1/long_sync?behavior=lognormal(p50=10ms,p99=200ms)'".into(),
+            ),
+            curl_that_fails: Some(
+                "curl -i 'http://a.test:1/long_sync?delay=50ms&status=503'".into(),
             ),
             grpcurl: "grpcurl -plaintext -d '{\"delay\":\"0.25s\"}' a.test:1 \
                       longsync.v1.LongSyncService/LongSync"

@@ -6,5 +6,6 @@ mod host;
 mod metrics;
 mod page;
 mod plain;
+mod query;
 pub(crate) mod route;
 mod stats;

@@ -2,20 +2,24 @@
 
 pub(crate) mod frames;
 mod memory;
+mod resets;
 pub(crate) mod side;
+mod streams;
 mod turn;
 mod windows;
 
 use std::error::Error;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use longsync_ready::ReadBudget;
 
+use crate::record::resets::Resets;
 use crate::record::side::SideCounts;
+use crate::record::streams::Streams;
 use crate::record::turn::{StopPoint, TURN_COST, Walks};
 use crate::record::windows::Windows;
 use crate::worker::Worker;
@@ -59,6 +63,10 @@ pub(crate) struct ConnectionRecord {
     is_told: AtomicBool,
     wish: Mutex<Option<CloseReason>>,
     wants_goaway: AtomicBool,
+    resets: Resets,
+    streams: Streams,
+    /// The stream of the latest request.
+    stream: AtomicU32,
 }
 
 /// Why a connection must be closed.
@@ -68,10 +76,40 @@ pub(crate) enum CloseReason {
     TooManyWalks,
     /// Its client disconnected in the middle of a request's body, and HTTP/1.1 would answer anyway.
     ClientLeft,
+    /// Its client has made us reset too many streams.
+    TooManyResets,
+    /// The behavior of a call plans that the connection goes away with this error code. The call's stream is
+    /// 0 over HTTP/1.1.
+    GoAway { code: u32, stream: u32 },
+    /// The behavior of a call plans that the connection is closed, or reset.
+    Dropped { is_reset: bool },
 }
 
 impl CloseReason {
-    /// Counts the closure if the client is to blame. Returns the reason.
+    /// Whether a behavior plans it.
+    pub(crate) fn is_planned(self) -> bool {
+        matches!(self, Self::GoAway { .. } | Self::Dropped { .. })
+    }
+
+    /// Whether it waits for what is still to be written.
+    pub(crate) fn waits(self) -> bool {
+        matches!(self, Self::GoAway { .. } | Self::Dropped { is_reset: false })
+    }
+
+    /// The GOAWAY that the client gets (RFC 9113, section 6.8): the last stream that we may have processed,
+    /// and the error code.
+    pub(crate) fn goaway(self) -> Option<(u32, u32)> {
+        const ENHANCE_YOUR_CALM: u32 = 11;
+        const HIGHEST_STREAM: u32 = u32::MAX >> 1;
+        match self {
+            // Clients open streams with odd numbers: this is the one before.
+            Self::GoAway { code, stream } if stream > 0 => Some((stream.saturating_sub(2), code)),
+            Self::TooManyResets => Some((HIGHEST_STREAM, ENHANCE_YOUR_CALM)),
+            _ => None,
+        }
+    }
+
+    /// Counts or logs the closure if the client is to blame. Returns the reason.
     pub(crate) fn carried_out(self, worker: &Worker) -> Box<dyn Error + Send + Sync> {
         match self {
             Self::TooManyWalks => {
@@ -82,6 +120,13 @@ impl CloseReason {
                 why.into()
             }
             Self::ClientLeft => "the client disconnected in the middle of a request's body".into(),
+            Self::TooManyResets => {
+                let why = "a client has made us reset too many streams: its connection is closed";
+                tracing::warn!("{why}");
+                why.into()
+            }
+            Self::GoAway { .. } => "the connection goes away as planned".into(),
+            Self::Dropped { .. } => "the connection is dropped as planned".into(),
         }
     }
 }
@@ -114,6 +159,9 @@ impl ConnectionRecord {
             is_told: AtomicBool::new(false),
             wish: Mutex::new(None),
             wants_goaway: AtomicBool::new(false),
+            resets: Resets::default(),
+            streams: Streams::new(worker.can_go_away()),
+            stream: AtomicU32::new(0),
         })
     }
 
@@ -139,6 +187,12 @@ impl ConnectionRecord {
     /// Counts a request.
     pub(crate) fn request_came(&self) {
         add(&self.requests, 1);
+        self.stream.store(self.next_stream(), Relaxed);
+    }
+
+    /// The number of the latest request's stream; 0 if it cannot be needed.
+    pub(crate) fn request_stream(&self) -> u32 {
+        self.stream.load(Relaxed)
     }
 
     /// The number of the latest request, in the order of arrival, from 0.
@@ -198,10 +252,6 @@ impl ConnectionRecord {
 
     /// Asks the serving loop to end the connection gracefully: its client is told to open no more calls on
     /// it, and those in flight continue.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "used by a planned GOAWAY, which comes later")
-    )]
     pub(crate) fn wish_for_goaway(&self) {
         self.wants_goaway.store(true, Relaxed);
     }

@@ -14,11 +14,11 @@ use std::sync::Arc;
 use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::call::Call;
-use crate::call::refusal::Refusal;
+use crate::call::ending::Ending;
 use crate::shared::counters::CallKind;
 
-/// Resolves to the messages of an answer, or to why there are none.
-pub(crate) type BoxMessages = Pin<Box<dyn Future<Output = Result<MessageStream, Refusal>> + Send>>;
+/// Resolves to the messages of an answer, or to how the call ends without any.
+pub(crate) type BoxMessages = Pin<Box<dyn Future<Output = Result<MessageStream, Ending>> + Send>>;
 /// The function that handles the calls of a method.
 pub(crate) type Handler = fn(Arc<Call>, Intake) -> BoxMessages;
 

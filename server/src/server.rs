@@ -187,7 +187,12 @@ async fn run_worker(
 
 async fn serve_socket(socket: TcpStream, record: &Arc<ConnectionRecord>) {
     match to_tokio(socket) {
-        Ok(socket) => serve(socket, record).await,
+        Ok(socket) => {
+            if let Some(socket) = serve(socket, record).await {
+                // Then closing it sends a reset.
+                let _ = socket.set_zero_linger();
+            }
+        }
         Err(error) => tracing::debug!(%error, "a socket cannot be used"),
     }
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 pub(crate) mod counters;
+pub(crate) mod fault_counts;
 pub(crate) mod foreign;
 pub(crate) mod format;
 pub(crate) mod health;
@@ -9,13 +10,14 @@ pub(crate) mod scrapes;
 mod stall;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use longsync_behavior::SeenCalls;
 use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::config::Config;
+use crate::config::{Config, random};
 use crate::shared::budget::Budget;
 use crate::shared::counters::{Counters, Snapshot};
 use crate::shared::foreign::LastReports;
@@ -45,6 +47,7 @@ pub(crate) struct Shared {
     pub(crate) buffered_bytes: Budget,
     pub(crate) health: Health,
     pub(crate) counters: Counters,
+    seen_calls: Mutex<SeenCalls>,
     /// When the first worker was made.
     began: OnceLock<Instant>,
     /// The requests that are waiting for the counters to be rendered.
@@ -62,6 +65,8 @@ impl Shared {
             in_flight: Budget::new(limits.max_in_flight, CALLS_AHEAD, workers),
             buffered_bytes: Budget::new(limits.max_buffered_bytes, BYTES_AHEAD, workers),
             stall: StallClock::of(&config.behavior),
+            counters: Counters::new(workers, &config.behavior),
+            seen_calls: Mutex::new(SeenCalls::new([random(), random()], SeenCalls::MOST)),
             config,
             host: host_name(),
             connections: (0..workers).map(|_| AtomicUsize::new(0)).collect(),
@@ -69,7 +74,6 @@ impl Shared {
             connections_accepted: AtomicU64::new(0),
             connections_of_walks: AtomicU64::new(0),
             health: Health::new(),
-            counters: Counters::new(workers),
             began: OnceLock::new(),
             scrapes: Scrapes::default(),
             told: LastReports::default(),
@@ -95,6 +99,11 @@ impl Shared {
     /// The number of the connection that is being accepted.
     pub(crate) fn next_connection(&self) -> u64 {
         self.connections_accepted.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How often calls were seen, for `fail_first`.
+    pub(crate) fn seen_calls(&self) -> MutexGuard<'_, SeenCalls> {
+        self.seen_calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What health checks report: no longer healthy once a shutdown has begun.

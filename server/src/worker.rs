@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use longsync_behavior::{self as behavior, Behavior};
+use longsync_behavior::{self as behavior, Behavior, Fault, FaultClause};
 use longsync_timer::{Clock, Timer};
 use tokio::sync::{Notify, watch};
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -144,6 +144,12 @@ impl Worker {
     /// The behavior of a call that does not specify one.
     pub(crate) fn default_behavior(&self) -> &Behavior {
         &self.shared.config.behavior
+    }
+
+    /// Whether the server's behavior can send a connection away with an error code; callers' behaviors cannot.
+    pub(crate) fn can_go_away(&self) -> bool {
+        let is_goaway = |clause: &FaultClause| matches!(clause.fault(), Fault::GoAway(Some(_)));
+        self.default_behavior().faults().clauses().any(is_goaway)
     }
 
     /// What the wall clock showed at a past point in time.

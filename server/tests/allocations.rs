@@ -1,6 +1,7 @@
 //! Counts the allocations of a call with a delay on the server, including everything that serves its
 //! connection.
 
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use http::Request;
 use longsync::duration::to_proto;
 use longsync::v1::LongSyncRequest;
-use longsync_server::{Config, Worker, serve_connection};
+use longsync_server::{Config, Options, Worker, serve_connection};
 use longsync_timer::Clock;
 use prost::Message as _;
 use tokio::io::DuplexStream;
@@ -77,5 +78,58 @@ fn a_call_with_a_delay_makes_few_allocations() -> Result<()> {
     // The allocations of the connection itself are in both.
     let allocated = allocations(2 * CALLS)? - allocations(CALLS)?;
     assert!(allocated <= A_CALL * CALLS, "{allocated} for {CALLS} calls");
+    Ok(())
+}
+
+/// How many bytes are allocated for calls to a server with this behavior, none of which ends: by the server,
+/// and by the client, for which they are all alike.
+fn held_for(behavior: &str, rpc: &str, calls: u64) -> Result<i64> {
+    let runtime = Builder::new_current_thread().enable_all().start_paused(true).build()?;
+    let config = Config::new(Options { behavior: behavior.parse()?, ..Options::default() })?;
+    let worker = runtime.block_on(async { Worker::new(config, Clock::Tokio) });
+    let mut opened = Ok(Vec::new());
+    let held = allocation_counter::measure(|| {
+        opened = runtime.block_on(open(&worker, rpc, calls));
+    });
+    assert_eq!(opened?.len(), usize::try_from(calls)?);
+    assert_eq!(worker.snapshot().calls_in_flight(), calls, "{behavior}");
+    Ok(held.bytes_current)
+}
+
+/// Calls under way.
+type OpenCalls = Vec<(h2::client::ResponseFuture, h2::SendStream<Bytes>)>;
+
+/// Opens calls that wait or hang when this returns.
+async fn open(worker: &Arc<Worker>, rpc: &str, calls: u64) -> Result<OpenCalls> {
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let serving = Arc::clone(worker);
+    tokio::spawn(async move { serve_connection(far, None, &serving).await });
+    let (mut sender, connection) = h2::client::handshake(near).await?;
+    tokio::spawn(connection);
+    let uri = format!("http://longsync.test/longsync.v1.LongSyncService/{rpc}");
+    let message = framed(&LongSyncRequest::default())?;
+    let mut opened = Vec::new();
+    for _ in 0..calls {
+        sender = sender.ready().await?;
+        let request = Request::post(&uri).header("content-type", "application/grpc");
+        let (response, mut stream) = sender.send_request(request.body(())?, false)?;
+        stream.send_data(message.clone(), true)?;
+        opened.push((response, stream));
+    }
+    // The paused clock advances only when nothing else can happen first.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    Ok(opened)
+}
+
+#[test]
+fn a_call_that_hangs_takes_no_more_memory_than_one_that_waits() -> Result<()> {
+    const CALLS: u64 = 1_000;
+    for rpc in ["LongSync", "LongSyncStream", "LongSyncCollect"] {
+        let waiting = held_for("1h", rpc, CALLS)?;
+        for behavior in ["0s; hang(100%)", "1h; hang(100%, when=before)"] {
+            let hung = held_for(behavior, rpc, CALLS)?;
+            assert!(hung <= waiting, "{rpc}: {hung} bytes for {behavior}, {waiting} to wait");
+        }
+    }
     Ok(())
 }

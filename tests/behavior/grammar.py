@@ -1,10 +1,12 @@
-"""The delay half of the language's grammar: text in, laws out. Faults and queues are refused, a stall is
-skipped."""
+"""The language's grammar: text in, a law and faults out. Queues and replays are refused, a stall is skipped."""
 
 import re
 from fractions import Fraction
+from typing import NamedTuple
 
+import faults
 import laws
+from faults import Clause, Faults
 from laws import Attempts, Mix, Refused, Shape
 
 HOUR = 3600 * 10**9
@@ -20,19 +22,35 @@ UNITS = {
 }
 NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 TOKEN = re.compile(
-    rf"[ \t\n]*(?:(?P<part>{NUMBER}(?:ns|us|µs|ms|s|m|h|d)(?![a-z_]))"
+    rf"[ \t\n]*(?:(?P<rate>{NUMBER}(?:B|KiB|MiB|GiB)/s)"
+    r'|"(?P<string>(?:[^"\\]|\\["\\nrt]|\\u\{[0-9a-fA-F]{1,6}\})*)"'
+    rf"|(?P<part>{NUMBER}(?:ns|us|µs|ms|s|m|h|d)(?![a-z_]))"
     rf"|(?P<percent>{NUMBER})%"
     rf"|(?P<key>p{NUMBER}(?=[ \t\n]*=))"
     rf"|(?P<number>{NUMBER}(?![a-zA-Z_.]))"
+    r"|(?P<code>[A-Z][a-zA-Z0-9_]*|http_1_1_required(?![a-z0-9_]))"
     r"|(?P<word>[a-z][a-z_]*)"
     r"|(?P<mark>[(),;:=])"
     r"|(?P<end>\Z)"
     r"|(?P<wrong>.))",
     re.DOTALL,
 )
-# The limits of a text: its length in bytes, and how deeply `mix` and `attempts` may be nested.
+RATE = re.compile(rf"({NUMBER})(\D+)")
+ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]+)\}|(.))")
+CONTROLS = {"n": "\n", "r": "\r", "t": "\t"}
+# The limits of a text: its length in bytes, its clauses, how deeply `mix` and `attempts` may be nested, and the
+# length of a message in bytes.
 MOST_BYTES = 4096
+MOST_CLAUSES = 64
 DEEPEST = 4
+LONGEST_MESSAGE = 1024
+
+
+class Behavior(NamedTuple):
+    """What a text says: the law of its delay, and its faults."""
+
+    law: object
+    faults: Faults
 
 
 def tokens_of(text):
@@ -47,7 +65,7 @@ def tokens_of(text):
 
 
 class Parser:
-    """Parses tokens into laws. `limit` is the server's delay limit in ns."""
+    """Parses tokens into laws and faults. `limit` is the server's delay limit in ns."""
 
     def __init__(self, text, limit):
         if len(text.encode()) > MOST_BYTES:
@@ -72,20 +90,24 @@ class Parser:
         return self.next_is(kind, *values) and self.take(kind, *values) is not None
 
     def behavior(self):
-        """The text's law; if it has none, a constant of 0 s."""
-        build, stalls = None, 0
+        """The text's law and faults; without a delay, the law is a constant of 0 s."""
+        build, stalls, clauses = None, 0, []
         while True:
             if self.next_is("word", "stall"):
                 self.stall()
                 stalls += 1
+            elif self.next_is("word", *faults.KINDS):
+                clauses.append(self.fault())
             elif build is None:
                 build = self.delay()
             else:
-                self.refuse("at most one delay and a stall")
+                self.refuse("at most one delay, faults and a stall")
             if stalls > 1:
                 self.refuse("at most one stall")
+            if (build is not None) + stalls + len(clauses) > MOST_CLAUSES:
+                self.refuse(f"at most {MOST_CLAUSES} clauses")
             if self.took("end") or (self.take("mark", ";") and self.took("end")):
-                return build(None) if build else Shape(laws.constant(0), 0)
+                return Behavior(build(None) if build else Shape(laws.constant(0), 0), Faults(clauses))
 
     def stall(self):
         self.take("word")
@@ -230,14 +252,17 @@ class Parser:
 
         return build
 
-    def part(self):
+    def share(self):
+        """An exact fraction, or None for `rest`."""
         if self.took("word", "rest"):
-            share = None
-        else:
-            written = self.take("percent", what="a share such as 5% or rest")
-            if len(written.partition(".")[2]) > 6:
-                self.refuse("at most 6 decimals before this")
-            share = Fraction(written) / 100
+            return None
+        written = self.take("percent", what="a share such as 5% or rest")
+        if len(written.partition(".")[2]) > 6:
+            self.refuse("at most 6 decimals before this")
+        return Fraction(written) / 100
+
+    def part(self):
+        share = self.share()
         self.take("mark", ":")
         return share, self.delay()
 
@@ -255,9 +280,129 @@ class Parser:
         builds = self.nested(self.delay)
         return lambda given: Attempts([build(given) for build in builds])
 
+    def fault(self):
+        """A fault with its parentheses."""
+        kind = self.take("word")
+        self.take("mark", "(")
+        attempts = self.whole() if kind == "fail_first" else None
+        share = self.share() if attempts is None else None
+        parts = tuple(getattr(self, f"parts_of_{kind}")())
+        self.take("mark", ")")
+        return Clause(kind, share, attempts, parts)
+
+    def whole(self):
+        if not self.next_is("number") or "." in self.tokens[0][1]:
+            self.refuse("a whole number")
+        return int(self.take("number"))
+
+    def took_comma(self, *kinds):
+        """Takes a comma if a token of one of these kinds follows it, but not an option's name."""
+        kind, value, _ = self.tokens[min(1, len(self.tokens) - 1)]
+        is_option = kind == "word" and value in faults.OPTIONS
+        return kind in kinds and not is_option and self.took("mark", ",")
+
+    def code(self, names, numbers):
+        """A code as it is printed: its name, whether its name or its number was written."""
+        if self.next_is("number"):
+            number = self.tokens[0][1]
+            if not number.isdecimal() or int(number) not in numbers:
+                self.refuse("the number of a code")
+            number = self.whole()
+            return names[number] if number < len(names) else str(number)
+        name = self.tokens[0][1].upper()
+        if name not in names or names.index(name) not in numbers:
+            self.refuse("a code")
+        self.tokens.pop(0)
+        return name
+
+    def string(self):
+        column = self.tokens[0][2]
+        try:
+            message = ESCAPE.sub(
+                lambda found: chr(int(found[1], 16)) if found[1] else CONTROLS.get(found[2], found[2]),
+                self.take("string"),
+            )
+            length = len(message.encode())
+        except ValueError:
+            raise Refused(f"column {column}: expected characters of Unicode") from None
+        if length > LONGEST_MESSAGE:
+            raise Refused(f"column {column}: expected at most {LONGEST_MESSAGE} bytes")
+        return message
+
+    def options(self, *names):
+        """The options among these, as they are printed; defaults are left out."""
+        found = {}
+        while self.took("mark", ","):
+            if not self.next_is("word", *names) or self.tokens[0][1] in found:
+                self.refuse(f"one of {', '.join(names)}, each at most once")
+            name = self.take("word")
+            self.take("mark", "=")
+            found[name] = f"{name}={self.option(name)}"
+        return [found[name] for name in names if name in found and found[name] not in faults.DEFAULT_OPTIONS]
+
+    def option(self, name):
+        if name == "when":
+            return self.take("word", "before", "after")
+        if name == "at":
+            return self.whole()
+        if name == "pushback" and self.took("word", "never"):
+            return "never"
+        return faults.duration_text(self.duration())
+
+    def parts_of_fail(self):
+        self.take("mark", ",")
+        # An HTTP status is kept as it is.
+        yield self.code(faults.GRPC_CODES, {*range(1, 17), *range(400, 600)})
+        if self.took_comma("string"):
+            message = self.string()
+            if message != faults.DEFAULT_MESSAGE:
+                yield faults.string_text(message)
+        yield from self.options(*faults.OPTIONS)
+
+    parts_of_fail_first = parts_of_fail
+
+    def parts_of_reset(self):
+        if self.took_comma("word", "code", "number"):
+            code = self.code(faults.H2_CODES, range(14))
+            if code != faults.DEFAULT_RESET:
+                yield code
+        yield from self.options("when", "at")
+
+    def parts_of_hang(self):
+        return self.options("when", "at")
+
+    def parts_of_goaway(self):
+        if self.took_comma("word", "code", "number"):
+            yield self.code(faults.H2_CODES, range(14))
+            yield from self.options("when", "at")
+
+    def parts_of_drop(self):
+        if self.took_comma("word"):
+            yield self.take("word", "rst")
+        yield from self.options("when", "at")
+
+    def parts_of_slow(self):
+        self.take("mark", ",")
+        number, unit = RATE.fullmatch(self.take("rate", what="a rate such as 64KiB/s")).groups()
+        yield faults.rate_text(self.above_zero(Fraction(number) * faults.RATE_UNITS[unit]))
+
+    def parts_of_late_trailers(self):
+        self.take("mark", ",")
+        yield faults.duration_text(self.duration())
+
+
+def behavior_of(text, limit=HOUR):
+    """The law of a behavior's delay, and its faults.
+
+    Raises `Refused` if the text is not part of this grammar."""
+    return Parser(text, limit).behavior()
+
 
 def law_of(text, limit=HOUR):
-    """The law of a behavior's delay.
+    """The law of a behavior's delay; raises `Refused` as above."""
+    return behavior_of(text, limit).law
 
-    Raises `Refused` if the text is not part of this half of the grammar."""
-    return Parser(text, limit).behavior()
+
+def faults_of(text, limit=HOUR):
+    """A behavior's faults; raises `Refused` as above."""
+    return behavior_of(text, limit).faults

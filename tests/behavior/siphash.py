@@ -56,11 +56,12 @@ def unnamed(connection, request):
     return struct.pack("<BQQ", 0, connection, request)
 
 
-def uniform_of(seed, name, attempt, index, rule=b""):
-    """The number with which a call's delay is drawn; `name` is the call's, in bytes."""
+def uniforms_of(seed, name, attempt, index, rule=b""):
+    """The two numbers with which a call's delay and its fault are drawn; `name` is the call's, in bytes."""
     hashed = struct.pack("<I", len(rule)) + rule + struct.pack("<I", len(name)) + name
     # k1 is 0: this is the draw of a call or message, not that of a rule's share or of Envoy.
-    return unit(siphash_2_4_128(seed, 0, hashed + struct.pack("<IQ", attempt, index))[0])
+    halves = siphash_2_4_128(seed, 0, hashed + struct.pack("<IQ", attempt, index))
+    return unit(halves[0]), unit(halves[1])
 
 
 # The output for the key 00 01 .. 0f and the data 00 01 .., as published by the authors, by length.

@@ -52,7 +52,7 @@ go_client() {
         why="grpc-go is not installed and could not be: $why"
         return 1
     fi
-    GO_CLIENT=$scratch/go_client
+    export GO_CLIENT=$scratch/go_client
     quietly go -C "$1" build -buildvcs=false -o "$GO_CLIENT" . && return
     # All its modules are available, so its source is at fault.
     report FAIL 'grpc-go build' "$why"
@@ -87,6 +87,29 @@ toxiproxy() {
     installing toxiproxy env GOBIN="${TOXIPROXY%/*}" go install github.com/Shopify/toxiproxy/v2/cmd/server@v2
 }
 
+# Leaves the command of grpc-go's own interop client in GRPC_TESTING.
+grpc_go_testing() {
+    export GRPC_TESTING=$cache/grpc-go/client
+    [[ -x $GRPC_TESTING ]] && return
+    needs go "grpc-go's interop client is built with" || return
+    # A directory of its own: the program's name is merely `client`.
+    installing "grpc-go's interop client" env GOBIN="${GRPC_TESTING%/*}" \
+        go install google.golang.org/grpc/interop/client@v1
+}
+
+# java_testing DIRECTORY: leaves the command of grpc-java's own interop client in GRPC_TESTING.
+java_testing() {
+    local jars=$cache/java_testing
+    needs java 'runs it' && needs mvn 'fetches grpc-java' || return
+    if ! cmp -s "$1/pom.xml" "$jars/pom.xml"; then
+        rm -rf "$jars"
+        installing "grpc-java's interop client" mvn --quiet --batch-mode --file "$1/pom.xml" \
+            dependency:copy-dependencies "-DoutputDirectory=$jars" || return
+        cp "$1/pom.xml" "$jars" || return
+    fi
+    export GRPC_TESTING=$'java\n-cp\n'"$jars/*"$'\nio.grpc.testing.integration.TestServiceClient'
+}
+
 # java_client DIRECTORY: builds our client on grpc-java; leaves the class path to start it with in
 # JAVA_CLASSES.
 java_client() {
@@ -99,7 +122,7 @@ java_client() {
             dependency:copy-dependencies "-DoutputDirectory=$jars" || return
         cp "$1/pom.xml" "$jars" || return
     fi
-    JAVA_CLASSES=$classes:$jars/*
+    export JAVA_CLASSES=$classes:$jars/*
     quietly javac -Xlint:all,-try,-path -Werror -cp "$jars/*" -d "$classes" "$1"/*.java && return
     # All its dependencies are available, so its source is at fault.
     report FAIL 'grpc-java build' "$why"

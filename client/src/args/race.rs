@@ -68,7 +68,8 @@ pub(crate) struct RaceArgs {
     jitter: bool,
 
     /// How the server behaves, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay. A call has the
-    /// same delay in each of the ways, except in an exchange.
+    /// same delay in each of the ways, except in an exchange. With faults, such as '50ms; fail(20%,
+    /// UNAVAILABLE)', some calls fail as planned.
     #[arg(long, value_name = "BEHAVIOR", value_parser = RaceDelays::drawn, conflicts_with_all = ["delay", "jitter"])]
     behavior: Option<RaceDelays>,
 
@@ -93,6 +94,11 @@ pub(crate) struct RaceArgs {
     /// Cancel each call this long after it was sent; a thread cannot be stopped while it waits.
     #[arg(long, value_name = "DURATION")]
     cancel_after: Option<TypedDuration>,
+
+    /// Let each call fail this long after it was sent, if it has not ended; in an exchange, each stream. Calls
+    /// which hang as planned need it.
+    #[arg(short = 't', long, value_name = "DURATION", value_parser = super::request::deadline)]
+    deadline: Option<TypedDuration>,
 
     /// How long the sequential way may take; the rest of its time is projected.
     #[arg(long, value_name = "DURATION", default_value = "10s")]
@@ -150,6 +156,9 @@ impl RaceArgs {
         if let Some(after) = self.cancel_after {
             plan = plan.cancel_after(after);
         }
+        if let Some(deadline) = self.deadline {
+            plan = plan.deadline(deadline);
+        }
         if let Some(most) = self.max_answer_bytes {
             plan = plan.max_answer_bytes(bytes(most));
         }
@@ -174,6 +183,13 @@ impl RaceArgs {
             }
             RacePlanError::NothingDrawn => {
                 "--seed is for drawing the delays of --behavior: give both or neither".to_owned()
+            }
+            RacePlanError::NoDeadline { clause, is_cancelled } => {
+                let who = if is_cancelled { "threads, which are not cancelled," } else { "the race" };
+                format!(
+                    "{clause} leaves calls without an answer, and {who} would wait forever: give a \
+                     --deadline, such as --deadline 2s"
+                )
             }
             why => why.to_string(),
         })

@@ -108,7 +108,7 @@ fn behavior(text: &str) -> Result<String, ParseBehaviorError> {
     Ok(text.to_owned())
 }
 
-fn deadline(text: &str) -> Result<TypedDuration, String> {
+pub(super) fn deadline(text: &str) -> Result<TypedDuration, String> {
     let time: TypedDuration = text.parse().map_err(|why: ParseDurationError| why.to_string())?;
     check_deadline(time.value()).map(|()| time)
 }

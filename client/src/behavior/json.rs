@@ -1,8 +1,8 @@
 //! A behavior as JSON, schema `longsync.behavior/v1`: times are integers of nanoseconds, shares are from 0 to
 //! 1.
 
-use longsync_behavior::Percent;
 use longsync_behavior::explain::DelayFigures;
+use longsync_behavior::{Fault, FaultClause, Percent};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -15,6 +15,7 @@ struct JsonBehavior<'a> {
     schema: &'static str,
     text: &'a str,
     attempts: Vec<JsonAttempt<'a>>,
+    faults: Vec<JsonFault>,
     stall: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<JsonDeadline>,
@@ -22,6 +23,13 @@ struct JsonBehavior<'a> {
     draw: Option<JsonDraw<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fit: Option<JsonFit>,
+}
+
+#[derive(Serialize)]
+struct JsonFault {
+    clause: String,
+    /// Of the calls; `null` for `fail_first`.
+    share: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +74,8 @@ struct JsonDraw<'a> {
     attempt: u32,
     index: u64,
     delay_ns: u64,
+    /// The clause of the fault that hits it; `null` if none does.
+    fault: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -102,6 +112,7 @@ pub fn to_json(report: &BehaviorReport) -> serde_json::Result<String> {
         schema: "longsync.behavior/v1",
         text: behavior.text(),
         attempts: report.figures.iter().map(attempt).collect(),
+        faults: behavior.faults().shares().map(|(share, clause)| fault(share, clause)).collect(),
         stall: behavior.stall().map(ToString::to_string),
         deadline: report.patience.as_ref().map(|patience| JsonDeadline {
             deadline_ns: nanos(patience.deadline.value()),
@@ -109,15 +120,24 @@ pub fn to_json(report: &BehaviorReport) -> serde_json::Result<String> {
             beyond: patience.beyond(behavior),
             left: patience.left(behavior),
         }),
-        draw: report.asked.as_ref().map(|asked| JsonDraw {
-            seed: asked.seed,
-            call_id: &asked.call_id,
-            attempt: asked.attempt,
-            index: asked.index,
-            delay_ns: nanos(asked.draw(behavior)),
+        draw: report.asked.as_ref().map(|asked| {
+            let (delay, fault) = asked.draw(behavior);
+            JsonDraw {
+                seed: asked.seed,
+                call_id: &asked.call_id,
+                attempt: asked.attempt,
+                index: asked.index,
+                delay_ns: nanos(delay),
+                fault: fault.map(ToString::to_string),
+            }
         }),
         fit: report.fitting.as_ref().map(fit),
     })
+}
+
+fn fault(share: Percent, clause: &FaultClause) -> JsonFault {
+    let is_by_attempt = matches!(clause.fault(), Fault::FailFirst { .. });
+    JsonFault { clause: clause.to_string(), share: (!is_by_attempt).then(|| share.fraction()) }
 }
 
 fn attempt(figures: &DelayFigures) -> JsonAttempt<'_> {

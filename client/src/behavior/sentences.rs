@@ -50,9 +50,11 @@ fn exact(law: &LawCurve<'_>) -> Vec<String> {
 
 /// The delay that the requested call draws.
 fn drawn(asked: &DelayQuery, report: &BehaviorReport) -> String {
-    let delay = text(asked.draw(&report.behavior));
+    let (delay, fault) = asked.draw(&report.behavior);
+    let delay = text(delay);
     let DelayQuery { seed, call_id, attempt, index } = asked;
     let message = if *index > 0 { format!("message {index} of ") } else { String::new() };
     let attempt = if *attempt > 1 { format!("attempt {attempt} of ") } else { String::new() };
-    format!("with seed {seed}, {message}{attempt}call {} waits {delay}", quoted(call_id))
+    let hit = fault.map(|fault| format!(", and {fault} hits it")).unwrap_or_default();
+    format!("with seed {seed}, {message}{attempt}call {} waits {delay}{hit}", quoted(call_id))
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use longsync_behavior::explain::fault_lines;
+
 use super::BehaviorReport;
 use super::drawn::laws;
 use super::picture::plots;
@@ -35,6 +37,12 @@ pub fn to_text(report: &BehaviorReport, columns: usize) -> String {
         for line in figures.to_string().lines() {
             text.push_str(&indented(line, columns));
         }
+    }
+    if !report.behavior.faults().is_empty() {
+        text.push('\n');
+    }
+    for line in fault_lines(&report.behavior) {
+        text.push_str(&indented(&line, columns));
     }
     let sentences = sentences(report, &laws);
     if !sentences.is_empty() {

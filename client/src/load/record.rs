@@ -62,6 +62,7 @@ struct JsonLoad<'a> {
     lost_workers: usize,
     counts: JsonCounts,
     errors: JsonErrors<'a>,
+    faults: JsonFaults<'a>,
     succession: JsonSuccession,
     figures: BTreeMap<&'static str, Option<JsonFigure>>,
     intervals: Vec<JsonInterval>,
@@ -87,6 +88,20 @@ struct JsonErrors<'a> {
     texts: Vec<JsonText<'a>>,
     /// How many calls failed with other texts.
     other: u64,
+}
+
+/// The planned faults that hit calls, as far as the server reported them.
+#[derive(Serialize)]
+struct JsonFaults<'a> {
+    clauses: Vec<JsonClause<'a>>,
+    /// How many calls were hit by other clauses.
+    other: u64,
+}
+
+#[derive(Serialize)]
+struct JsonClause<'a> {
+    clause: &'a str,
+    count: u64,
 }
 
 #[derive(Serialize)]
@@ -127,6 +142,7 @@ pub fn to_json(report: &Report) -> serde_json::Result<String> {
         lost_workers: load.lost_workers,
         counts: JsonCounts::of(&load.figures.counts),
         errors: errors(report),
+        faults: faults(report),
         succession: JsonSuccession {
             correlation: load.succession.correlation(),
             dependent: load.succession.is_dependent(),
@@ -141,6 +157,14 @@ fn errors(report: &Report) -> JsonErrors<'_> {
     JsonErrors {
         texts: texts.map(|(text, count)| JsonText { text, count }).collect(),
         other: report.load.texts.other(),
+    }
+}
+
+fn faults(report: &Report) -> JsonFaults<'_> {
+    let clauses = report.load.faults.by_count().into_iter();
+    JsonFaults {
+        clauses: clauses.map(|(clause, count)| JsonClause { clause, count }).collect(),
+        other: report.load.faults.other(),
     }
 }
 

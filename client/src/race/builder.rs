@@ -11,8 +11,10 @@ use longsync_text::duration::LONGEST;
 use longsync_timer::{SpinError, check_spin};
 
 use crate::race::delays::RaceDelays;
+use crate::race::faults::RaceFaults;
 use crate::race::plan::{Protocol, RacePlan, ThreadConnections};
 use crate::race::way::Way;
+use crate::request::check_deadline;
 use crate::seed;
 
 /// A plan that is not checked yet.
@@ -57,6 +59,23 @@ pub enum RacePlanError {
     /// The spin is too long: it would keep cores busy for nothing.
     #[error(transparent)]
     Spin(#[from] SpinError),
+    /// The deadline has passed before a call begins.
+    #[error("{why}")]
+    Deadline {
+        /// The sentence that says what would be right.
+        why: String,
+    },
+    /// Some calls would never end.
+    #[error(
+        "{clause} leaves calls without an answer, and {} would wait forever: give a deadline",
+        if *is_cancelled { "threads, which are not cancelled," } else { "the race" }
+    )]
+    NoDeadline {
+        /// The fault that leaves them without an answer.
+        clause: String,
+        /// Whether calls are to be cancelled.
+        is_cancelled: bool,
+    },
     /// A caller must not ask for this behavior.
     #[error(transparent)]
     Behavior(#[from] ParseBehaviorError),
@@ -132,6 +151,13 @@ impl RacePlanBuilder {
         self
     }
 
+    /// How long after it was sent each call fails, if it has not ended by then. The server is told, too; in an
+    /// exchange, it is the deadline of each stream.
+    pub fn deadline(mut self, deadline: impl Into<TypedDuration>) -> Self {
+        self.rest.deadline = Some(deadline.into());
+        self
+    }
+
     /// How long before the end of a wait its thread polls instead of sleeping. This makes the waits of the
     /// server inside this process, and those for a cancellation, more precise, at the cost of up to one core per
     /// thread. At most [`LONGEST_SPIN`](longsync_timer::LONGEST_SPIN).
@@ -169,6 +195,7 @@ impl RacePlanBuilder {
         rest.delays = drawn(rest.delays, seed, rest.target.is_some())?;
         let plan = RacePlan { calls: in_range, ways, ..rest };
         plan.check_times()?;
+        plan.check_ends()?;
         Ok(plan)
     }
 }
@@ -189,6 +216,7 @@ impl RacePlan {
                 sequential_max: Duration::from_secs(10).into(),
                 thread_connections: ThreadConnections::Shared,
                 cancel_after: None,
+                deadline: None,
                 spin: Duration::ZERO,
                 max_answer_bytes: None,
             },
@@ -200,14 +228,41 @@ impl RacePlan {
         self.cancel_after.as_ref().map(TypedDuration::value)
     }
 
+    /// How long after it was sent each call fails.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.deadline.as_ref().map(TypedDuration::value)
+    }
+
+    /// The longest that a call of a way may take. The calls of threads are not cancelled.
+    pub(super) fn most_time(&self, way: Way) -> Option<Duration> {
+        let cancelled = self.cancel_after().filter(|_| way != Way::Threads);
+        [cancelled, self.deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether every call ends, though perhaps not with an answer.
+    fn check_ends(&self) -> Result<(), RacePlanError> {
+        let hang = self.delays.faults().and_then(RaceFaults::hang);
+        match hang.filter(|_| self.ways.iter().any(|way| self.most_time(*way).is_none())) {
+            None => Ok(()),
+            Some(clause) => Err(RacePlanError::NoDeadline {
+                clause: clause.to_string(),
+                is_cancelled: self.cancel_after.is_some(),
+            }),
+        }
+    }
+
     fn check_times(&self) -> Result<(), RacePlanError> {
         let times = [
             (self.delays.mean(), "delay"),
             (self.sequential_max.value(), "time of the sequential way"),
             (self.cancel_after().unwrap_or_default(), "time until a call is cancelled"),
+            (self.deadline().unwrap_or_default(), "deadline"),
         ];
         if let Some((_, what)) = times.into_iter().find(|(time, _)| *time > LONGEST) {
             return Err(RacePlanError::TooLong { what });
+        }
+        if let Some(deadline) = self.deadline() {
+            check_deadline(deadline).map_err(|why| RacePlanError::Deadline { why })?;
         }
         check_spin(self.spin)?;
         // Only the server and cancellations wait in this process, and the calls of threads are not cancelled.
@@ -217,7 +272,8 @@ impl RacePlan {
     }
 }
 
-/// The same delays, checked as a server checks those of a caller, except for its limit, and with the seed.
+/// The same delays, checked as a server checks those of a caller, or of its operator if it is inside this
+/// process, except for its limit, and with the seed.
 fn drawn(
     delays: RaceDelays,
     given: Option<u64>,
@@ -232,6 +288,9 @@ fn drawn(
         None if !is_elsewhere => Some(seed::short()),
         seed => seed,
     };
+    if is_elsewhere {
+        checked.check_for_callers()?;
+    }
     if let RaceDelays::Drawn { seed, .. } = &mut checked {
         *seed = drawn_by;
     }

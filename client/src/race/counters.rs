@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::HeaderMap;
 use longsync_server::{CallKind, Outcome, Snapshot, Stats};
 use longsync_timer::Timer;
 
@@ -41,9 +42,9 @@ impl CounterSource {
         match self {
             Self::Embedded(stats) => Some(CounterSnapshot::of(stats.snapshot())),
             Self::Remote(target) => {
-                let stamps = Stamps::default();
+                let (stamps, headers) = (Stamps::default(), HeaderMap::new());
                 let answer = tokio::select! {
-                    answer = http1::get(target, "/metrics", (MOST_BYTES, Keep::All), timer, &stamps) => answer.ok()?,
+                    answer = http1::get(target, ("/metrics", &headers), (MOST_BYTES, Keep::All), timer, &stamps) => answer.ok()?,
                     _ = timer.sleep(PATIENCE) => return None,
                 };
                 CounterSnapshot::parse(str::from_utf8(&answer.body).ok()?)

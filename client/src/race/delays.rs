@@ -5,6 +5,8 @@ use std::time::Duration;
 use longsync_behavior::{Behavior, CallName, DEFAULT_MOST, DrawKey, ParseBehaviorError, Rules};
 use longsync_text::duration::LONGEST;
 
+use crate::race::faults::is_before;
+
 /// The delays of a race's calls. Every way gets the same ones, so that ways can be compared. The list of
 /// forms is complete, so the enum is exhaustive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,14 +36,35 @@ pub(super) struct CallRequest {
 
 impl RaceDelays {
     /// Delays drawn by the behavior in `text`, with an unknown seed. How long delays may be, a server decides:
-    /// a behavior that is over the default limit is read without one.
+    /// a behavior that is over the default limit is read without one. It may have faults which only the server
+    /// inside this process can be asked for, `goaway` and `drop`.
     ///
     /// # Errors
-    /// When `text` is not a behavior, or not one that callers may ask for.
+    /// When `text` is not a behavior, or not one that the server of a race can have.
     pub fn drawn(text: &str) -> Result<Self, ParseBehaviorError> {
-        let behavior = Behavior::read(text, &Rules::caller(DEFAULT_MOST))
-            .or_else(|_| Behavior::read(text, &Rules::caller(LONGEST)))?;
+        let behavior = read(text, DEFAULT_MOST).or_else(|_| read(text, LONGEST))?;
         Ok(Self::Drawn { behavior, seed: None })
+    }
+
+    /// Checks whether callers may ask for them.
+    ///
+    /// # Errors
+    /// If only the operator of a server may.
+    pub(super) fn check_for_callers(&self) -> Result<(), ParseBehaviorError> {
+        match self {
+            Self::Constant(_) | Self::Jittered(_) => Ok(()),
+            Self::Drawn { behavior, .. } => {
+                Behavior::read(behavior.text(), &Rules::caller(self.limit())).map(drop)
+            }
+        }
+    }
+
+    /// The behavior, if it has faults.
+    pub(super) fn faulty(&self) -> Option<&Behavior> {
+        match self {
+            Self::Drawn { behavior, .. } if !behavior.faults().is_empty() => Some(behavior),
+            _ => None,
+        }
     }
 
     /// The limit that a server must have to allow them. Each part of a behavior must be within it, even one
@@ -50,8 +73,7 @@ impl RaceDelays {
         match self {
             Self::Constant(_) | Self::Jittered(_) => self.longest(),
             Self::Drawn { behavior, .. } => {
-                let is_default =
-                    Behavior::read(behavior.text(), &Rules::caller(DEFAULT_MOST)).is_ok();
+                let is_default = read(behavior.text(), DEFAULT_MOST).is_ok();
                 if is_default { DEFAULT_MOST } else { LONGEST }
             }
         }
@@ -96,9 +118,13 @@ impl RaceDelays {
                 Some(*mean / 2 + Duration::from_nanos(u64::try_from(spread).unwrap_or(u64::MAX)))
             }
             Self::Drawn { behavior, seed } => {
+                let seed = (*seed)?;
+                if self.fault(index).is_some_and(is_before) {
+                    return Some(Duration::ZERO);
+                }
                 let id = call_id(index);
-                let key = |seed| DrawKey { seed, name: CallName::Id(&id), attempt: 1, index: 0 };
-                seed.map(|seed| behavior.draw(&key(seed)))
+                let name = CallName::Id(&id);
+                Some(behavior.draw(&DrawKey { seed, name, attempt: 1, index: 0 }))
             }
         }
     }
@@ -151,8 +177,17 @@ impl RaceDelays {
     }
 }
 
+/// Reads a behavior with delays up to `most`, as callers may ask for it or, if only a fault stands in the way,
+/// as the operator of a server may.
+fn read(text: &str, most: Duration) -> Result<Behavior, ParseBehaviorError> {
+    Behavior::read(text, &Rules::caller(most)).or_else(|why| {
+        let of_operator = Behavior::read(text, &Rules::default().most(most)).ok();
+        of_operator.filter(|behavior| behavior.stall().is_none()).ok_or(why)
+    })
+}
+
 /// The id by which the server draws, the same in each of the ways.
-fn call_id(index: usize) -> String {
+pub(super) fn call_id(index: usize) -> String {
     format!("call-{}", index + 1)
 }
 
@@ -235,10 +270,33 @@ mod tests {
             ("", "an empty text is not a behavior"),
             ("366d", "longer than a year"),
             ("stall(for=1s)", "only the server's own --behavior may"),
+            ("drop(1%); replay(\"a.csv\")", "only the server's own --behavior may"),
         ] {
             let refused = RaceDelays::drawn(wrong).unwrap_err().to_string();
             assert!(refused.contains(why), "{wrong}: {refused}");
         }
+    }
+
+    #[test]
+    fn only_the_server_inside_this_process_ends_connections() {
+        for text in ["2h; goaway(1%)", "1ms; drop(1%)", "goaway(1%, CANCEL)"] {
+            let delays = RaceDelays::drawn(text).unwrap();
+            let refused = delays.check_for_callers().unwrap_err().to_string();
+            assert!(refused.contains("only the server's own --behavior may"), "{text}: {refused}");
+        }
+        for text in ["2h", "fail(1%, ABORTED)", "2h; reset(1%); hang(1%)"] {
+            assert!(RaceDelays::drawn(text).unwrap().check_for_callers().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_comes_before_the_delay_leaves_none() {
+        let of = |text: &str| {
+            RaceDelays::Drawn { behavior: text.parse().unwrap(), seed: Some(1) }.known(0)
+        };
+        assert_eq!(of("1s; fail(100%, ABORTED, when=before)"), Some(Duration::ZERO));
+        assert_eq!(of("1s; reset(100%, when=before)"), Some(Duration::ZERO));
+        assert_eq!(of("1s; fail(100%, ABORTED)"), Some(Duration::from_secs(1)));
     }
 
     #[test]

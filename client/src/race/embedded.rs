@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use longsync_server::{Config, Limits, Options, RunningServer, Stats, start_with};
 
+use crate::race::delays::RaceDelays;
 use longsync_connect::Target;
 
 /// The server, on a free loopback port and on its own threads, so that the race's thread only makes calls.
@@ -16,16 +17,17 @@ pub(super) struct EmbeddedServer {
 }
 
 impl EmbeddedServer {
-    /// Starts a server that allows delays up to `limit`, or more, draws by `seed` if it is given, and polls for the
-    /// last `spin` of each delay.
-    pub(super) fn start(limit: Duration, seed: Option<u64>, spin: Duration) -> io::Result<Self> {
-        let limits = Limits::default();
+    /// Starts a server that allows these delays, draws by their seed if they have one, and polls for the last
+    /// `spin` of each delay. If there are faults, they are the server's own: callers may not ask for all of them.
+    pub(super) fn start(delays: &RaceDelays, spin: Duration) -> io::Result<Self> {
+        let (limits, limit) = (Limits::default(), delays.limit());
         let default = Options::default();
         let options = Options {
             listen: ([127, 0, 0, 1], 0).into(),
             limits: Limits { max_delay: limits.max_delay.max(limit), ..limits },
             drain: Duration::ZERO,
-            seed: seed.unwrap_or(default.seed),
+            seed: delays.seed().unwrap_or(default.seed),
+            behavior: delays.faulty().cloned().unwrap_or(default.behavior),
             spin,
             ..default
         };

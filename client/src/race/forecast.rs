@@ -225,10 +225,10 @@ fn made_one_by_one(plan: &RacePlan) -> Duration {
     most.saturating_sub(Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX)))
 }
 
-/// The mean time of a call which can be cancelled.
+/// The mean time of a sequential call, which can be cancelled.
 fn mean(plan: &RacePlan) -> Duration {
     let mean = plan.delays.mean();
-    plan.cancel_after().map_or(mean, |after| mean.min(after))
+    plan.most_time(Way::Sequential).map_or(mean, |most| mean.min(most))
 }
 
 /// The time of a way's longest call. For drawn delays, it is the delay that one call of all is expected to
@@ -240,9 +240,7 @@ fn longest(way: Way, plan: &RacePlan) -> Duration {
         }
         delays @ (RaceDelays::Constant(_) | RaceDelays::Jittered(_)) => delays.longest(),
     };
-    // The calls of threads are not cancelled.
-    let cancelled = plan.cancel_after().filter(|_| way != Way::Threads);
-    cancelled.map_or(longest, |after| longest.min(after))
+    plan.most_time(way).map_or(longest, |most| longest.min(most))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "there are at most a million calls")]

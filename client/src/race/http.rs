@@ -1,6 +1,6 @@
 //! One call of a race over HTTP/1.1.
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use longsync_text::duration::text;
 use longsync_timer::Timer;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,14 +16,14 @@ use longsync_connect::answer::first_line;
 /// Makes a slow call over HTTP. The `server-timing` header reports how long the server waited.
 pub(super) async fn get(
     target: &Target,
-    asked: &CallRequest,
+    (asked, headers): (&CallRequest, &HeaderMap),
     most_bytes: usize,
     timer: &Timer,
     stamps: &Stamps,
 ) -> Result<ReportedWait, CallFailure> {
     let path = format!("{}?{}", longsync::HTTP_PATH, query(asked));
     let body = (most_bytes, Keep::Beginning);
-    reported(&http1::get(target, &path, body, timer, stamps).await?)
+    reported(&http1::get(target, (&path, headers), body, timer, stamps).await?)
 }
 
 /// The wait that an answer reports, if the answer is longsync's: any web server answers 200 to something.
@@ -44,12 +44,17 @@ fn reported(answer: &HttpAnswer) -> Result<ReportedWait, CallFailure> {
         Some(why) => format!("this is not an answer of longsync, because {why}: {line}"),
         None => line,
     };
-    Err(CallFailure { status: format!("HTTP {}", answer.status.as_u16()), message: kept(&message) })
+    let status = format!("HTTP {}", answer.status.as_u16());
+    Err(CallFailure { status, message: kept(&message), reported: reported.boxed() })
 }
 
 fn query(CallRequest { delay, behavior, call_id }: &CallRequest) -> String {
     if let Some(delay) = delay {
         return format!("delay={}", text(*delay));
+    }
+    // An empty behavior is refused in a query.
+    if behavior.is_empty() {
+        return format!("call_id={call_id}");
     }
     let behavior = utf8_percent_encode(behavior, NON_ALPHANUMERIC);
     format!("behavior={behavior}&call_id={call_id}")
@@ -69,5 +74,7 @@ mod tests {
         let asked = CallRequest { delay: None, behavior, call_id };
         let encoded = "mix%281%25%3A%201s%3B%20rest%3A%200s%29";
         assert_eq!(query(&asked), format!("behavior={encoded}&call_id=call-1"));
+        let asked = CallRequest { behavior: String::new(), ..asked };
+        assert_eq!(query(&asked), "call_id=call-1");
     }
 }

@@ -9,7 +9,7 @@ use crate::json::document;
 use crate::race::delays::RaceDelays;
 use crate::race::layout::Look;
 use crate::race::lesson::lesson;
-use crate::race::outcome::{CallEnd, Race, RaceCall, ServerView, WayRun};
+use crate::race::outcome::{CallEnd, FaultHits, Race, RaceCall, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::words::notes;
 
@@ -25,6 +25,8 @@ struct JsonRace {
     behavior: Option<String>,
     seed: Option<u64>,
     cancel_after_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deadline_ns: Option<u64>,
     spin_ns: u64,
     sequential_max_ns: u64,
     thread_connections: &'static str,
@@ -61,8 +63,19 @@ struct JsonWay {
     /// Calls, or streams, which the server refused without processing them and which were sent again.
     retried: usize,
     server: Option<JsonServerView>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<JsonFault>,
     notes: Vec<String>,
     calls: Vec<JsonCall>,
+}
+
+/// A planned fault, and how many calls it hit.
+#[derive(Serialize)]
+struct JsonFault {
+    /// The clause of the server's behavior.
+    fault: String,
+    failed: usize,
+    answered: usize,
 }
 
 #[derive(Serialize)]
@@ -87,6 +100,9 @@ struct JsonCall {
     status: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<String>,
+    /// The planned fault that hit it, as a clause of the server's behavior.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fault: Option<String>,
 }
 
 /// A race as a JSON document.
@@ -114,6 +130,7 @@ pub fn to_json(race: &Race) -> serde_json::Result<String> {
         },
         seed: plan.delays.seed(),
         cancel_after_ns: plan.cancel_after().map(nanos),
+        deadline_ns: plan.deadline().map(nanos),
         spin_ns: nanos(plan.spin),
         sequential_max_ns: nanos(plan.sequential_max.value()),
         thread_connections: match plan.thread_connections {
@@ -148,11 +165,16 @@ fn way(race: &Race, run: &WayRun) -> JsonWay {
         unfinished: run.unfinished(),
         retried: run.retried,
         server: run.server.map(server),
+        faults: run.faults().into_iter().map(fault).collect(),
         notes: notes(race, run),
         calls: calls
             .map(|(index, (row, order))| call(race.plan.delays.asked(index).delay, row, order))
             .collect(),
     }
+}
+
+fn fault(FaultHits { clause, failed, answered }: FaultHits<'_>) -> JsonFault {
+    JsonFault { fault: clause.to_owned(), failed, answered }
 }
 
 fn server(view: ServerView) -> JsonServerView {
@@ -164,24 +186,21 @@ fn server(view: ServerView) -> JsonServerView {
 }
 
 fn call(delay: Option<Duration>, row: &RaceCall, order: Option<usize>) -> JsonCall {
-    let (status, message, waited) = match &row.end {
-        CallEnd::Answered { waited, .. } => (Some("OK".to_owned()), None, *waited),
-        CallEnd::Failed { status, message, .. } => {
-            (Some(status.clone()), Some(message.clone()), None)
-        }
-        CallEnd::Cancelled { .. } | CallEnd::Projected { .. } | CallEnd::Unfinished => {
-            (None, None, None)
-        }
+    let (status, message) = match &row.end {
+        CallEnd::Answered { .. } => (Some("OK".to_owned()), None),
+        CallEnd::Failed { status, message, .. } => (Some(status.clone()), Some(message.clone())),
+        CallEnd::Cancelled { .. } | CallEnd::Projected { .. } | CallEnd::Unfinished => (None, None),
     };
     JsonCall {
         delay_ns: delay.map(nanos),
         sent_ns: row.sent.map(nanos),
         done_ns: row.done().map(nanos),
         planned_ns: row.planned().map(nanos),
-        waited_ns: waited.map(nanos),
+        waited_ns: row.waited().map(nanos),
         end: Look::of(&row.end).word(),
         order,
         status,
         message,
+        fault: row.fault().map(str::to_owned),
     }
 }

@@ -60,6 +60,8 @@ pub(super) enum WaterfallLine {
         from: Duration,
         to: Duration,
         look: Look,
+        /// The planned fault that hit it.
+        fault: Option<String>,
         /// Its place in the order of answers, if delays vary.
         order: Option<usize>,
     },
@@ -132,7 +134,14 @@ fn bar(index: usize, row: &RaceCall, stopped: Duration, order: Option<usize>) ->
     let (look, to) = (Look::of(&row.end), row.done().unwrap_or(stopped));
     match row.sent {
         None if look == Look::Unfinished => WaterfallLine::NotSent { index },
-        from => WaterfallLine::Bar { index, from: from.unwrap_or(to), to, look, order },
+        from => WaterfallLine::Bar {
+            index,
+            from: from.unwrap_or(to),
+            to,
+            look,
+            fault: row.fault().map(str::to_owned),
+            order,
+        },
     }
 }
 
@@ -175,7 +184,7 @@ mod tests {
         let row = |index| RaceCall {
             sent: Some(at(index)),
             end: if index < made {
-                CallEnd::Answered { done: at(index + 1), planned: None, waited: None }
+                CallEnd::answered(at(index + 1), None, None)
             } else {
                 CallEnd::Projected { done: at(index + 1) }
             },

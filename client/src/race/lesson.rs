@@ -22,6 +22,28 @@ pub(super) fn lesson(race: &Race) -> String {
         };
         return format!("{what}: {}.", why_not(race));
     };
+    let lesson = lesson_of_waiting(race, best);
+    [lesson, failed_as_planned(best)].join("")
+}
+
+/// The sentence about calls that failed as planned, which have been waited for like all others.
+fn failed_as_planned(run: &WayRun) -> String {
+    let failed = run.failed_as_planned();
+    if failed == 0 {
+        return String::new();
+    }
+    let hit = run.faults().into_iter().filter(|hits| hits.failed > 0);
+    let clauses = hit.map(|hits| hits.clause).collect::<Vec<_>>().join(", ");
+    let who = match run.rows.len() {
+        1 => "It".to_owned(),
+        all if all == failed => "All of them".to_owned(),
+        all => format!("{} of {}", grouped(failed as u64), grouped(all as u64)),
+    };
+    format!(" {who} failed, as planned: {clauses}.")
+}
+
+/// The lesson of a way, which is whole.
+fn lesson_of_waiting(race: &Race, best: &WayRun) -> String {
     let planned = PlannedDelays::of(race, race.whole(Way::Sequential).unwrap_or(best));
     let of = calls_of(race, &planned);
     let wall = rounded(best.wall);
@@ -85,7 +107,7 @@ fn calls_of(race: &Race, planned: &PlannedDelays) -> String {
             let mean = rounded(mean);
             if !planned.is_known {
                 format!("{calls} of about {mean} on average")
-            } else if race.plan.delays.vary() && count > 1 {
+            } else if count > 1 && (race.plan.delays.vary() || planned.vary(count)) {
                 format!(
                     "{calls} of {mean} on average, the longest of {},",
                     rounded(planned.longest)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::race::plan::RacePlan;
+use crate::race::reported_wait::ReportedWait;
 use crate::race::way::Way;
 use longsync_connect::Target;
 
@@ -67,6 +68,17 @@ pub struct ServerView {
     pub cancelled_after_p99: Option<Duration>,
 }
 
+/// The calls of a way that a planned fault hit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FaultHits<'a> {
+    /// The fault, as a clause of the server's behavior.
+    pub clause: &'a str,
+    /// The number of calls that failed by it.
+    pub failed: usize,
+    /// The number of calls that were answered nonetheless.
+    pub answered: usize,
+}
+
 /// One call, in time since its way's start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RaceCall {
@@ -87,6 +99,8 @@ pub enum CallEnd {
         planned: Option<Duration>,
         /// How long the server waited, as it reported.
         waited: Option<Duration>,
+        /// The planned fault that the server applied to it, as it reported: a clause of its behavior.
+        fault: Option<Box<str>>,
     },
     /// With an error.
     Failed {
@@ -96,6 +110,9 @@ pub enum CallEnd {
         status: String,
         /// The message of the status.
         message: String,
+        /// What the server reported of it, or what its seed says of it; [`None`] if neither is known. With a
+        /// fault, the call failed as planned.
+        reported: Option<Box<ReportedWait>>,
     },
     /// The client cancelled it, as planned.
     Cancelled {
@@ -112,6 +129,11 @@ pub enum CallEnd {
 }
 
 impl CallEnd {
+    /// An answer that no fault changed.
+    pub fn answered(done: Duration, planned: Option<Duration>, waited: Option<Duration>) -> Self {
+        Self::Answered { done, planned, waited, fault: None }
+    }
+
     /// Whether this is the same end as another, apart from its time.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
@@ -139,16 +161,47 @@ impl RaceCall {
         }
     }
 
-    /// The planned delay that the server reported, if the call was answered. A delay longer than the call
+    /// The planned delay that the server reported, of an answer or of a failure. A delay longer than the call
     /// itself is discarded.
     pub fn planned(&self) -> Option<Duration> {
-        let (sent, &CallEnd::Answered { done, planned, .. }) = (self.sent?, &self.end) else {
-            return None;
+        let planned = match &self.end {
+            CallEnd::Answered { planned, .. } => *planned,
+            CallEnd::Failed { reported, .. } => reported.as_ref()?.planned,
+            CallEnd::Cancelled { .. } | CallEnd::Projected { .. } | CallEnd::Unfinished => None,
         };
-        let took = done.saturating_sub(sent);
+        let took = self.done()?.saturating_sub(self.sent?);
         // The rates of two machines' clocks differ by far less than this.
         let most = took.saturating_add(took / 1_000).saturating_add(Duration::from_millis(1));
         planned.filter(|planned| *planned <= most)
+    }
+
+    /// How long the server waited, as it reported.
+    pub fn waited(&self) -> Option<Duration> {
+        match &self.end {
+            CallEnd::Answered { waited, .. } => *waited,
+            CallEnd::Failed { reported, .. } => reported.as_ref()?.waited,
+            CallEnd::Cancelled { .. } | CallEnd::Projected { .. } | CallEnd::Unfinished => None,
+        }
+    }
+
+    /// The planned fault that was applied to it, as a clause of the server's behavior.
+    pub fn fault(&self) -> Option<&str> {
+        match &self.end {
+            CallEnd::Answered { fault, .. } => fault.as_deref(),
+            CallEnd::Failed { reported, .. } => reported.as_ref()?.fault.as_deref(),
+            CallEnd::Cancelled { .. } | CallEnd::Projected { .. } | CallEnd::Unfinished => None,
+        }
+    }
+
+    /// Whether it failed by a planned fault.
+    pub fn has_failed_as_planned(&self) -> bool {
+        matches!(self.end, CallEnd::Failed { .. }) && self.fault().is_some()
+    }
+
+    /// The delay that it had to wait, as far as the server reported it: none, if a fault came before the wait.
+    pub(super) fn delayed(&self) -> Option<Duration> {
+        let is_before = self.has_failed_as_planned() && self.waited() == Some(Duration::ZERO);
+        self.planned().or_else(|| is_before.then_some(Duration::ZERO))
     }
 
     /// Whether it was not made but projected.
@@ -190,6 +243,35 @@ impl WayRun {
         self.count(|end| matches!(end, CallEnd::Failed { .. }))
     }
 
+    /// The number of calls that failed by a planned fault.
+    pub fn failed_as_planned(&self) -> usize {
+        self.rows.iter().filter(|row| row.has_failed_as_planned()).count()
+    }
+
+    /// The number of calls that failed, but by no fault that is known to be planned.
+    pub fn failed_otherwise(&self) -> usize {
+        self.failed() - self.failed_as_planned()
+    }
+
+    /// The clauses of the faults that hit its calls, each with the number of its calls, in the order of the first
+    /// of those.
+    pub fn faults(&self) -> Vec<FaultHits<'_>> {
+        let mut all = Vec::<FaultHits<'_>>::new();
+        for row in &self.rows {
+            let Some(clause) = row.fault() else { continue };
+            let index = all.iter().position(|hits| hits.clause == clause).unwrap_or_else(|| {
+                all.push(FaultHits { clause, failed: 0, answered: 0 });
+                all.len() - 1
+            });
+            if row.has_failed_as_planned() {
+                all[index].failed += 1;
+            } else {
+                all[index].answered += 1;
+            }
+        }
+        all
+    }
+
     /// The number of calls that were sent or failed to be sent.
     pub fn made(&self) -> usize {
         self.rows.iter().filter(|row| !row.is_projected() && **row != RaceCall::UNSENT).count()
@@ -214,9 +296,10 @@ impl WayRun {
         self.rows.iter().filter(|row| is_such(&row.end)).count()
     }
 
-    /// Whether all its calls were answered or, from at least one answer, projected.
+    /// Whether all its calls were answered, failed as planned or, from at least one of those, projected.
     pub fn is_whole(&self) -> bool {
-        self.answered() > 0 && self.answered() + self.projected() == self.rows.len()
+        let ended = self.answered() + self.failed_as_planned();
+        ended > 0 && ended + self.projected() == self.rows.len()
     }
 
     /// The time from its start to the end of the last call that was made.
@@ -283,10 +366,12 @@ impl Race {
         Self { plan: plan.clone(), target, is_interrupted, runs }
     }
 
-    /// Whether the race failed: no call was answered, and none was cancelled as planned. A race that was ended
-    /// before its first way began has not failed.
+    /// Whether the race failed: no call was answered, and none was cancelled or failed as planned. A race that
+    /// was ended before its first way began has not failed.
     pub fn has_failed(&self) -> bool {
-        let has_none = |run: &WayRun| run.answered() == 0 && run.cancelled() == 0;
+        let has_none = |run: &WayRun| {
+            run.answered() == 0 && run.cancelled() == 0 && run.failed_as_planned() == 0
+        };
         !self.runs.is_empty() && self.runs.iter().all(has_none)
     }
 
@@ -311,11 +396,7 @@ mod tests {
     fn run(spans: &[(u64, u64)]) -> WayRun {
         let row = |&(sent, took): &(u64, u64)| RaceCall {
             sent: Some(Duration::from_millis(sent)),
-            end: CallEnd::Answered {
-                done: Duration::from_millis(sent + took),
-                planned: None,
-                waited: None,
-            },
+            end: CallEnd::answered(Duration::from_millis(sent + took), None, None),
         };
         WayRun {
             wall: Duration::from_millis(
@@ -336,7 +417,7 @@ mod tests {
         for (planned, is_believed) in
             [(ms(90), true), (ms(100), true), (ms(102), false), (ms(1 << 35), false)]
         {
-            let end = CallEnd::Answered { done: ms(150), planned: Some(planned), waited: None };
+            let end = CallEnd::answered(ms(150), Some(planned), None);
             let row = RaceCall { sent: Some(ms(50)), end };
             assert_eq!(row.planned(), Some(planned).filter(|_| is_believed), "{planned:?}");
         }

@@ -3,10 +3,12 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderValue};
 use longsync_connect::Target;
 use longsync_text::TypedDuration;
 
 use crate::race::delays::RaceDelays;
+use crate::race::faults::RaceFaults;
 use crate::race::way::Way;
 
 /// A consistent plan of a race. Made by [`RacePlan::builder`].
@@ -20,6 +22,7 @@ pub struct RacePlan {
     pub(super) sequential_max: TypedDuration,
     pub(super) thread_connections: ThreadConnections,
     pub(super) cancel_after: Option<TypedDuration>,
+    pub(super) deadline: Option<TypedDuration>,
     pub(super) spin: Duration,
     pub(super) max_answer_bytes: Option<usize>,
 }
@@ -43,10 +46,53 @@ impl RacePlan {
         &self.ways
     }
 
+    /// Where the calls of a way ask for a behavior.
+    pub(super) fn behavior_place(&self, way: Way) -> BehaviorPlace {
+        match (self.delays.faulty(), &self.target) {
+            (Some(_), None) => BehaviorPlace::Server,
+            (Some(_), Some(_)) if way == Way::Exchange => BehaviorPlace::Header,
+            _ => BehaviorPlace::Message,
+        }
+    }
+
+    /// The headers of the calls of a way.
+    pub(super) fn headers(&self, way: Way) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if self.delays.faults().is_some_and(RaceFaults::are_of_attempts) {
+            // Ways make the same calls, each for the first time. A server counts attempts itself unless it is told.
+            headers.insert("grpc-previous-rpc-attempts", HeaderValue::from_static("0"));
+        }
+        if let Some(behavior) = self.delays.faulty()
+            && self.behavior_place(way) == BehaviorPlace::Header
+            && let Ok(text) = HeaderValue::from_str(behavior.text())
+        {
+            headers.insert("x-longsync-behavior", text);
+        }
+        headers
+    }
+
+    /// How long a call may be without a sign of life.
+    pub(super) fn longest_call(&self) -> Duration {
+        let late = self.delays.faults().map_or(Duration::ZERO, RaceFaults::longest_after);
+        let longest = self.delays.longest().saturating_add(late);
+        self.deadline().map_or(longest, |deadline| longest.min(deadline))
+    }
+
     /// The server to call; if [`None`], a server is started inside this process.
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref()
     }
+}
+
+/// Where a call says how the server is to behave. The list is complete, so the enum is exhaustive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BehaviorPlace {
+    /// In its message, or in its query.
+    Message,
+    /// In its headers: later messages of an exchange may not have faults of the call.
+    Header,
+    /// Nowhere: it is that of the server.
+    Server,
 }
 
 /// The protocol of a race's calls.

@@ -21,8 +21,9 @@ impl PlannedDelays {
     pub(super) fn of(race: &Race, run: &WayRun) -> Self {
         let mut planned = Self { sum: Duration::ZERO, longest: Duration::ZERO, is_known: true };
         for index in 0..race.plan.calls.get() {
-            let told = |run: &WayRun| run.rows.get(index)?.planned();
-            let known = race.plan.delays.known(index);
+            let told = |run: &WayRun| run.rows.get(index)?.delayed();
+            let known =
+                Self::of_hanging(race, run, index).or_else(|| race.plan.delays.known(index));
             let known = match race.plan.delays {
                 RaceDelays::Constant(_) | RaceDelays::Jittered(_) => known,
                 RaceDelays::Drawn { .. } => {
@@ -35,6 +36,17 @@ impl PlannedDelays {
             planned.longest = planned.longest.max(delay);
         }
         planned
+    }
+
+    /// How long a call that hangs is waited for. A message that hangs is not: its stream ends without it.
+    fn of_hanging(race: &Race, run: &WayRun, index: usize) -> Option<Duration> {
+        let is_waited_for = run.way != Way::Exchange && race.plan.delays.hangs(index);
+        race.plan.most_time(run.way).filter(|_| is_waited_for)
+    }
+
+    /// Whether this number of delays are not all the same.
+    pub(super) fn vary(&self, count: usize) -> bool {
+        self.longest.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX)) != self.sum
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::race::delays::RaceDelays;
 use crate::race::outcome::{CallEnd, RaceCall};
 use crate::race::plan::RacePlan;
+use crate::race::way::Way;
 
 /// The expected durations of calls: each call's delay, or less if it is cancelled earlier.
 #[derive(Debug, Clone, Copy)]
@@ -15,14 +16,15 @@ pub(super) struct Expected<'a> {
 }
 
 impl<'a> Expected<'a> {
-    /// For a way whose calls can be cancelled.
+    /// For sequential calls, which can be cancelled.
     pub(super) fn of(plan: &'a RacePlan) -> Self {
-        Self { delays: &plan.delays, most: plan.cancel_after().unwrap_or(Duration::MAX) }
+        let most = plan.most_time(Way::Sequential).unwrap_or(Duration::MAX);
+        Self { delays: &plan.delays, most }
     }
 
     /// The expected duration of the call with this index.
     pub(super) fn call(self, index: usize) -> Duration {
-        self.delays.of(index).min(self.most)
+        if self.delays.hangs(index) { self.most } else { self.delays.of(index).min(self.most) }
     }
 }
 
@@ -59,7 +61,10 @@ fn on_top(rows: &[RaceCall], expected: Expected<'_>) -> Duration {
 /// it reported.
 fn planned(rows: &[RaceCall], Expected { delays, most }: Expected<'_>) -> Duration {
     let expected = rows.iter().enumerate().map(|(index, row)| {
-        let delay = delays.known(index).or_else(|| row.planned());
+        if delays.hangs(index) {
+            return most;
+        }
+        let delay = delays.known(index).or_else(|| row.delayed());
         delay.unwrap_or_else(|| delays.of(index)).min(most)
     });
     expected.fold(Duration::ZERO, Duration::saturating_add)
@@ -80,7 +85,7 @@ mod tests {
     fn projected_calls_take_as_long_as_measured_ones() {
         let made = |sent, done| RaceCall {
             sent: Some(millis(sent)),
-            end: CallEnd::Answered { done: millis(done), planned: None, waited: None },
+            end: CallEnd::answered(millis(done), None, None),
         };
         let mut rows = vec![made(0, 102), made(102, 204)];
         project(&mut rows, WHOLE, 5);
@@ -105,7 +110,7 @@ mod tests {
     fn delays_that_only_the_server_knows_are_projected_by_their_mean() {
         let behavior = "uniform(100ms, 300ms)".parse().unwrap();
         let delays = RaceDelays::Drawn { behavior, seed: None };
-        let end = CallEnd::Answered { done: millis(292), planned: Some(millis(290)), waited: None };
+        let end = CallEnd::answered(millis(292), Some(millis(290)), None);
         let mut rows = vec![RaceCall { sent: Some(millis(0)), end }];
         project(&mut rows, Expected { delays: &delays, most: Duration::MAX }, 2);
         assert_eq!(rows[1].done(), Some(millis(292 + 200 + 2)));

@@ -39,6 +39,7 @@ pub(super) fn give_up<'a>(ends: impl Iterator<Item = &'a mut CallEnd>, done: Dur
                 "given up: no call was sent and none ended for {} s longer than the longest delay",
                 QUIET.as_secs()
             ),
+            reported: None,
         };
     }
 }
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn only_unfinished_calls_are_given_up() {
-        let answered = CallEnd::Answered { done: LONGEST, planned: None, waited: None };
+        let answered = CallEnd::answered(LONGEST, None, None);
         let mut ends = [CallEnd::Unfinished, answered.clone()];
         give_up(ends.iter_mut(), QUIET);
         assert!(

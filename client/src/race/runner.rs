@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use longsync_timer::Timer;
 use tokio::runtime::Handle;
@@ -11,8 +12,9 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::race::calls::{Caller, ExchangeResult, WayContext};
+use crate::race::calls::{CallLimit, Caller, WayContext};
 use crate::race::cost::CostMeter;
+use crate::race::exchange::ExchangeResult;
 use crate::race::needs::MESSAGES_PER_STREAM;
 use crate::race::outcome::{CallEnd, RaceCall, WayRun};
 use crate::race::plan::{RacePlan, ThreadConnections};
@@ -45,16 +47,18 @@ pub(super) async fn run(
     let calls = WayContext {
         caller,
         delays: plan.delays.clone(),
+        place: plan.behavior_place(way),
+        headers: Arc::new(plan.headers(way)),
         start: timer.now(),
         timer: timer.clone(),
         interrupt: interrupt.child_token(),
-        // A thread cannot be stopped from outside while it waits.
-        cancel_after: plan.cancel_after().filter(|_| way != Way::Threads),
+        limit: CallLimit::of(plan, way),
+        deadline: plan.deadline(),
         most_answer_bytes: plan.max_answer_bytes.unwrap_or(ANSWER_BYTES),
         retried: RetryLog::default(),
         progress,
     };
-    let _watching = watch(&calls);
+    let _watching = watch(&calls, plan.longest_call());
     let mut made = match way {
         Way::Sequential => sequential(&calls, plan).await,
         Way::Threads => threads(&calls, plan).await,
@@ -90,9 +94,9 @@ pub(super) async fn run(
 }
 
 /// Ends the calls of a way when it makes no more progress.
-fn watch(calls: &WayContext) -> AbortOnDropHandle<()> {
+fn watch(calls: &WayContext, longest: Duration) -> AbortOnDropHandle<()> {
     let (progress, timer) = (calls.progress.clone(), calls.timer.clone());
-    let (longest, interrupt) = (calls.delays.longest(), calls.interrupt.clone());
+    let interrupt = calls.interrupt.clone();
     AbortOnDropHandle::new(tokio::spawn(async move {
         nothing_moves(&progress, longest, &timer).await;
         interrupt.cancel();
@@ -122,6 +126,10 @@ fn untold(ends: &[CallEnd]) -> Option<String> {
     let whose = if ends.len() == 1 { "its" } else { "their" };
     let although = format!("although all {whose} messages were answered");
     Some(match ends.first()? {
+        CallEnd::Failed { reported: Some(reported), .. } if reported.fault.is_some() => {
+            let fault = reported.fault.as_deref().unwrap_or_default();
+            format!("{streams} failed, as planned by {fault}, {although}")
+        }
         CallEnd::Failed { status, message, .. } => {
             let what = format!("{streams} ended with an error {although}");
             with_first(&what, ends.len(), &named(status, message))
@@ -272,8 +280,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_panics_is_reported_and_the_others_keep_their_rows() {
-        let done =
-            RaceCall { sent: None, end: CallEnd::Cancelled { done: std::time::Duration::ZERO } };
+        let done = RaceCall { sent: None, end: CallEnd::Cancelled { done: Duration::ZERO } };
         let mut tasks = JoinSet::new();
         let rows = vec![done.clone()];
         tasks.spawn(async { (1, ExchangeResult { rows, untold: None }) });
@@ -288,7 +295,7 @@ mod tests {
     #[test]
     fn streams_that_were_given_up_are_reported() {
         let mut ends = vec![CallEnd::Unfinished, CallEnd::Unfinished];
-        give_up(ends.iter_mut(), std::time::Duration::ZERO);
+        give_up(ends.iter_mut(), Duration::ZERO);
         let said = untold(&ends).unwrap();
         let words = "2 streams ended with an error although all their messages were answered; the first: \
                      DEADLINE_EXCEEDED: given up";

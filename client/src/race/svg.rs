@@ -161,11 +161,12 @@ fn key(canvas: &mut Canvas, race: &Race) {
 
 /// A line of a waterfall.
 fn row(canvas: &mut Canvas, axis: Axis, line: &WaterfallLine) {
-    if let WaterfallLine::Bar { index, from, to, look, order } = line {
+    if let WaterfallLine::Bar { index, from, to, look, fault, order } = line {
         let (first, last) = (x(axis, *from), x(axis, *to));
         let last = last.max(first + THINNEST);
         let (word, starts, ends) = (look.word(), rounded(*from), rounded(*to));
-        let tip = format!("call {index}: {word}, from {starts} to {ends}");
+        let hit = fault.as_ref().map(|fault| format!(", hit by {fault}")).unwrap_or_default();
+        let tip = format!("call {index}: {word}, from {starts} to {ends}{hit}");
         bar(canvas, first..last, *look, &tip);
         if let Some(place) = order {
             canvas.text(last + 4.0, BAR - 1, "mark", &place.to_string());

@@ -75,7 +75,9 @@ fn remark(race: &Race) -> Option<&'static str> {
 
 fn figures(race: &Race, columns: usize) -> String {
     let is_cancelled = race.plan.cancel_after.is_some();
-    let has_failed = race.runs.iter().any(|run| run.failed() > 0);
+    let any = |count: fn(&WayRun) -> usize| race.runs.iter().any(|run| count(run) > 0);
+    let (has_failed_as_planned, has_failed) =
+        (any(WayRun::failed_as_planned), any(WayRun::failed_otherwise));
     let mut header = vec!["way", "wall\ntime"];
     header.push(if is_cancelled { "cancelled" } else { "speed-up" });
     header.extend([
@@ -85,6 +87,9 @@ fn figures(race: &Race, columns: usize) -> String {
         "memory\nadded",
         "thread\nswitches",
     ]);
+    if has_failed_as_planned {
+        header.push("failed as\nplanned");
+    }
     if has_failed {
         header.push("failed");
     }
@@ -104,8 +109,11 @@ fn figures(race: &Race, columns: usize) -> String {
             or_dash(run.cost.memory_added_bytes.map(bytes)),
             or_dash(run.cost.switches.map(grouped)),
         ]);
+        if has_failed_as_planned {
+            cells.push(grouped(run.failed_as_planned() as u64));
+        }
         if has_failed {
-            cells.push(grouped(run.failed() as u64));
+            cells.push(grouped(run.failed_otherwise() as u64));
         }
         cells
     };

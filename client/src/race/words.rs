@@ -4,7 +4,8 @@ use longsync_text::duration::text;
 
 use crate::figures::{length, rounded};
 use crate::race::delays::RaceDelays;
-use crate::race::outcome::{CallEnd, Race, ServerView, WayRun};
+use crate::race::faults::RaceFaults;
+use crate::race::outcome::{CallEnd, FaultHits, Race, ServerView, WayRun};
 use crate::race::plan::{Protocol, ThreadConnections};
 use crate::race::way::Way;
 use longsync_text::said::printable;
@@ -86,14 +87,8 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     if run.is_skipped() {
         return notes;
     }
-    let first = run.rows.iter().find_map(|row| match &row.end {
-        CallEnd::Failed { status, message, .. } => Some((status, message)),
-        _ => None,
-    });
-    if let Some((status, message)) = first {
-        let failed = format!("{} failed", counted(run.failed(), "call"));
-        notes.push(with_first(&failed, run.failed(), &named(status, message)));
-    }
+    notes.extend(run.faults().into_iter().flat_map(planned));
+    notes.extend(failed(race, run));
     notes.extend(retried(run));
     notes.extend(projection(race, run));
     if run.unfinished() > 0 {
@@ -107,6 +102,56 @@ pub(super) fn notes(race: &Race, run: &WayRun) -> Vec<String> {
     notes.extend(sending(race, run));
     notes.extend(cancellation(race, run));
     notes
+}
+
+/// The notes about the calls that a planned fault hit.
+fn planned(FaultHits { clause, failed, answered }: FaultHits<'_>) -> impl Iterator<Item = String> {
+    let failed =
+        (failed > 0).then(|| format!("{} failed, as planned by {clause}", counted(failed, "call")));
+    let answered = (answered > 0).then(|| {
+        let were = if answered == 1 { "was" } else { "were" };
+        format!("{clause} hit {}, which {were} answered", counted(answered, "call"))
+    });
+    failed.into_iter().chain(answered)
+}
+
+/// The note about calls that failed for any other reason.
+fn failed(race: &Race, run: &WayRun) -> Option<String> {
+    let otherwise = || run.rows.iter().filter(|row| !row.has_failed_as_planned());
+    let (status, message) = otherwise().find_map(|row| match &row.end {
+        CallEnd::Failed { status, message, .. } => Some((status, message)),
+        _ => None,
+    })?;
+    let count = run.failed_otherwise();
+    let other = if run.failed_as_planned() > 0 { "other " } else { "" };
+    let failed = format!("{} failed", counted(count, &format!("{other}call")));
+    let said = with_first(&failed, count, &named(status, message));
+    Some(match race.plan.delays.faults().and_then(excuse) {
+        Some(excuse) => format!("{said} ({excuse})"),
+        None => said,
+    })
+}
+
+/// Why calls may have failed as planned although nothing says that they did.
+fn excuse(faults: RaceFaults<'_>) -> Option<String> {
+    let clauses: Vec<_> = if faults.are_known() {
+        faults.of_connections().map(ToString::to_string).collect()
+    } else {
+        faults.silent().map(ToString::to_string).collect()
+    };
+    let named = match &clauses[..] {
+        [] => return None,
+        [clause] => format!("{clause} "),
+        _ => format!("each of {} ", clauses.join(", ")),
+    };
+    Some(if faults.are_known() {
+        format!("{named}also affects the other calls on its connection")
+    } else {
+        format!(
+            "{named}leaves no answer that could name it: here a planned failure cannot be told from a real \
+             one"
+        )
+    })
 }
 
 /// The note about calls that there was no time to make.
@@ -202,11 +247,18 @@ fn cancellation(race: &Race, run: &WayRun) -> Option<String> {
     // The wall time of sequential calls is that of all of them, not of one.
     let in_turn =
         if run.way == Way::Sequential && run.cancelled() > 1 { ", each in turn" } else { "" };
+    let hangs = race.plan.delays.faults().is_some_and(|faults| faults.hang().is_some());
     Some(match run.server {
         None => {
             format!("{cancelled} cancelled{in_turn}; the server does not report what it noticed")
         }
-        Some(view) => format!("{cancelled} cancelled{in_turn}; the server {}", noticed(run, view)),
+        Some(view) if hangs && view.cancelled == 0 => {
+            format!("{cancelled} cancelled{in_turn}; the server counts calls that hang apart")
+        }
+        Some(view) => {
+            let apart = if hangs { " (it counts calls that hang apart)" } else { "" };
+            format!("{cancelled} cancelled{in_turn}; the server {}{apart}", noticed(run, view))
+        }
     })
 }
 

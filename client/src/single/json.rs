@@ -66,6 +66,7 @@ struct JsonTiming {
     server: String,
     worker: u32,
     attempt: u32,
+    fault: String,
 }
 
 /// One call as a JSON document.
@@ -128,5 +129,6 @@ fn json_timing(timing: &Timing) -> JsonTiming {
         server: timing.server.clone(),
         worker: timing.worker,
         attempt: timing.attempt,
+        fault: timing.fault.clone(),
     }
 }

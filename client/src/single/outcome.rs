@@ -63,17 +63,20 @@ pub struct Single {
 }
 
 impl ReceivedAnswer {
-    /// `added`: service time - waited, in nanoseconds. Clocks or scheduling may make it negative.
+    /// `added`: service time - waited, in nanoseconds. Clocks or scheduling may make it negative. [`None`] if a
+    /// planned fault hit the call, because what that does is not added.
     pub fn added_ns(&self) -> Option<i64> {
-        let waited = plausible(self.timing.as_ref()?.waited.as_ref())?;
-        self.is_comparable.then(|| added_ns(self.service_time, waited))
+        let timing = self.timing.as_ref()?;
+        self.is_comparable.then(|| added_ns(self.service_time, timing))?
     }
 }
 
-/// Service time - waited, in nanoseconds.
-pub(super) fn added_ns(service_time: Duration, waited: Duration) -> i64 {
+/// Service time - waited, in nanoseconds; [`None`] if the server did not report that, or if a planned fault hit
+/// the call.
+pub(super) fn added_ns(service_time: Duration, timing: &Timing) -> Option<i64> {
+    let waited = plausible(timing.waited.as_ref()).filter(|_| timing.fault.is_empty())?;
     let signed = |duration: Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-    signed(service_time).saturating_sub(signed(waited))
+    Some(signed(service_time).saturating_sub(signed(waited)))
 }
 
 impl Single {

@@ -11,6 +11,7 @@ use crate::chart::theme::FAINT;
 use crate::figures::{length, rounded, rounded_signed};
 use crate::meanings;
 use crate::single::outcome::{ReceivedAnswer, Single, added_ns};
+use crate::single::plan::RpcKind;
 use crate::table::table;
 use crate::wrap::paragraph;
 use longsync_connect::status::{code_name, failure_name};
@@ -123,6 +124,7 @@ fn refused(single: &Single) -> Option<String> {
 fn rest(single: &Single) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(behavior(single).map(|behavior| format!("behavior: {behavior}")));
+    sentences.extend(faults(single));
     let received = length(single.received_answers());
     let hidden = received.saturating_sub(MOST_ROWS);
     if hidden > 0 {
@@ -151,6 +153,28 @@ fn behavior(single: &Single) -> Option<String> {
     };
     let behavior = timing?.behavior;
     (!behavior.is_empty()).then(|| shortened(&behavior, MOST_CHARACTERS))
+}
+
+/// The planned faults that hit the call or its messages, each once.
+fn faults(single: &Single) -> Vec<String> {
+    let mut faults: Vec<(String, u64)> = Vec::new();
+    let of_answers = single.answers.iter().filter_map(|answer| answer.timing.as_ref());
+    for fault in of_answers.chain(&single.failure_timing()).map(|timing| &timing.fault) {
+        match faults.iter_mut().find(|(known, _)| known == fault) {
+            _ if fault.is_empty() => {}
+            Some((_, count)) => *count += 1,
+            None => faults.push((fault.clone(), 1)),
+        }
+    }
+    let in_words = |(fault, count): (String, u64)| {
+        let fault = shortened(&fault, MOST_CHARACTERS);
+        let answers = counted(length(single.received_answers()), "answer");
+        match single.kind {
+            RpcKind::Exchange => format!("fault: {fault}, in {} of {answers}", grouped(count)),
+            _ => format!("fault: {fault}"),
+        }
+    };
+    faults.into_iter().map(in_words).collect()
 }
 
 fn account(single: &Single, columns: usize) -> String {
@@ -183,11 +207,9 @@ fn connect(single: &Single) -> String {
 /// The row of a call without answers, from the timing in its status.
 fn failed_row(single: &Single) -> Vec<String> {
     let timing = single.failure_timing();
-    let waited = timing.as_ref().and_then(|timing| plausible(timing.waited.as_ref()));
-    let added = match (single.service_time, waited) {
-        (Some(service_time), Some(waited)) => rounded_signed(added_ns(service_time, waited)),
-        _ => "-".to_owned(),
-    };
+    let added = single.service_time.zip(timing.as_ref());
+    let added = added.and_then(|(service_time, timing)| added_ns(service_time, timing));
+    let added = added.map_or_else(|| "-".to_owned(), rounded_signed);
     let mut cells = vec![connect(single)];
     cells.extend(server_side(timing.as_ref()));
     cells.extend([added, single.service_time.map_or_else(|| "-".to_owned(), rounded)]);

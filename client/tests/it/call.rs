@@ -93,12 +93,12 @@ async fn a_deadline_that_passed_is_shown_with_the_servers_timing() {
 async fn a_refused_call_has_its_status_and_the_servers_timing() {
     let server = start(Limits::default());
     for kind in [RpcKind::Unary, RpcKind::Stream, RpcKind::Collect] {
-        let wrong = plan(&server, kind).behavior("hang(1%)".to_owned());
+        let wrong = plan(&server, kind).behavior("hung(1%)".to_owned());
         let single = made(&wrong).await;
         assert_eq!(single.code(), Some(Code::InvalidArgument), "{kind}");
         assert!(single.failure_timing().is_some(), "{kind}");
     }
-    let wrong = plan(&server, RpcKind::Exchange).behavior("hang(1%)".to_owned());
+    let wrong = plan(&server, RpcKind::Exchange).behavior("hung(1%)".to_owned());
     let single = made(&wrong).await;
     assert_eq!(single.code(), Some(Code::Ok));
     assert_eq!(single.answers[0].failure.as_ref().unwrap().code, Code::InvalidArgument as i32);

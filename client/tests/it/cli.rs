@@ -350,6 +350,18 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["--behavior", "lognormal(p50=1s)"], "at column 17: expected"),
         (&["--behavior", "1s; stall(for=1s)"], "only the server's own --behavior may"),
         (&["--behavior", "replay(\"a\")"], "only the server's own --behavior may"),
+        (
+            &["--url", "localhost:9000", "--behavior", "1ms; drop(1%)"],
+            "only the server's own --behavior may",
+        ),
+        (
+            &["race", "--behavior", "1ms; hang(5%)"],
+            "hang(5%) leaves calls without an answer, and the race would wait forever: give a --deadline, such",
+        ),
+        (
+            &["race", "--behavior", "1ms; hang(5%)", "--cancel-after", "1s"],
+            "and threads, which are not cancelled, would wait forever: give a --deadline, such",
+        ),
         (&["--behavior", "366d"], "longer than a year"),
         (&["--behavior", ""], "an empty text is not a behavior: write a delay such as 250ms"),
         (&["call", "--behavior", ""], "an empty text is not a behavior: write a delay such as"),
@@ -501,6 +513,9 @@ async fn a_race_without_an_answered_call_has_failed() {
     assert_eq!(some.status.code(), Some(0), "{}", stdout(&some));
     let given_up = ["--calls", "2", "--ways", "tasks", "--delay", "60s", "--cancel-after", "10ms"];
     assert_eq!(client(&given_up).await.status.code(), Some(0));
+    // Nor if they failed as planned.
+    let planned = ["--calls", "2", "--behavior", "1ms; fail(100%, UNAVAILABLE)"];
+    assert_eq!(client(&planned).await.status.code(), Some(0));
 }
 
 #[cfg(unix)]

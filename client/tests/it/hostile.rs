@@ -130,7 +130,7 @@ async fn unreadable_details_are_dropped_and_joined_ones_are_read() {
     }
     // With a longsync Timing among them.
     let server = crate::harness::start(longsync_server::Limits::default());
-    let refused = plan(&server.target, RpcKind::Unary).behavior("hang(1%)".to_owned());
+    let refused = plan(&server.target, RpcKind::Unary).behavior("hung(1%)".to_owned());
     let details = called(&refused).await.status.unwrap().details().to_vec();
     let peer = Peer::answering(move |stream| {
         use base64::Engine as _;

@@ -26,8 +26,10 @@ mod load_trouble;
 mod loads;
 mod peer;
 #[cfg(feature = "cli")]
+mod planned_faults;
 mod printed;
 mod race;
+mod race_faults;
 mod report;
 #[cfg(feature = "cli")]
 mod usage;

@@ -49,7 +49,7 @@ async fn spinning_waits_are_no_earlier() {
 fn none_is_early(race: &Race) {
     for run in &race.runs {
         for (index, row) in run.rows.iter().enumerate() {
-            let CallEnd::Answered { done, planned, waited } = row.end else {
+            let CallEnd::Answered { done, planned, waited, .. } = row.end else {
                 panic!("{}: {row:?}", run.way)
             };
             let delay = match race.plan.delays() {

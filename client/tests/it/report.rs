@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longsync_client::race::{
-    CallEnd, ProcessCost, Race, RaceCall, RaceDelays, RacePlan, RacePlanBuilder, ServerView, Way,
-    WayRun, to_json, to_svg, to_text,
+    CallEnd, ProcessCost, Race, RaceCall, RaceDelays, RacePlan, RacePlanBuilder, ReportedWait,
+    ServerView, Way, WayRun, to_json, to_svg, to_text,
 };
 use longsync_text::TypedDuration;
 
@@ -15,10 +15,7 @@ fn millis(millis: u64) -> Duration {
 
 fn answered(sent: u64, done: u64) -> RaceCall {
     let waited = Some(millis(done - sent - 1));
-    RaceCall {
-        sent: Some(millis(sent)),
-        end: CallEnd::Answered { done: millis(done), planned: None, waited },
-    }
+    RaceCall { sent: Some(millis(sent)), end: CallEnd::answered(millis(done), None, waited) }
 }
 
 fn cancelled(sent: u64, done: u64) -> RaceCall {
@@ -71,11 +68,7 @@ fn jittered() -> Race {
 
 /// An answered call with the delay that the server planned for it.
 fn drawn_row(sent: u64, planned: u64, done: u64) -> RaceCall {
-    let end = CallEnd::Answered {
-        done: millis(done),
-        planned: Some(millis(planned)),
-        waited: Some(millis(planned)),
-    };
+    let end = CallEnd::answered(millis(done), Some(millis(planned)), Some(millis(planned)));
     RaceCall { sent: Some(millis(sent)), end }
 }
 
@@ -142,6 +135,7 @@ fn troubled() -> Race {
         done: millis(40),
         status: "UNAVAILABLE".to_owned(),
         message: "the server is shutting down".to_owned(),
+        reported: None,
     };
     let mut troubled = race(vec![way(
         Way::Threads,
@@ -158,6 +152,43 @@ fn troubled() -> Race {
     troubled
 }
 
+/// A call that failed as planned, or was answered late.
+fn hit_row(sent: u64, done: u64, fault: &str) -> RaceCall {
+    let (planned, waited) = (Some(millis(50)), Some(millis(50)));
+    let (done, fault) = (millis(done), Some(fault.into()));
+    let end = if fault == Some("slow(20%, 1KiB/s)".into()) {
+        CallEnd::Answered { done, planned, waited, fault }
+    } else {
+        let reported = Some(Box::new(ReportedWait { planned, waited, fault }));
+        let (status, message) = ("UNAVAILABLE".to_owned(), "planned by longsync".to_owned());
+        CallEnd::Failed { done, status, message, reported }
+    };
+    RaceCall { sent: Some(millis(sent)), end }
+}
+
+/// A race whose calls meet planned faults.
+fn faulty() -> Race {
+    let (fail, slow) = ("fail(25%, UNAVAILABLE)", "slow(20%, 1KiB/s)");
+    let sequential = vec![
+        drawn_row(0, 50, 51),
+        hit_row(51, 102, fail),
+        hit_row(102, 253, slow),
+        drawn_row(253, 50, 304),
+    ];
+    let tasks = vec![
+        drawn_row(0, 50, 51),
+        hit_row(0, 51, fail),
+        hit_row(0, 151, slow),
+        drawn_row(0, 50, 51),
+    ];
+    let runs = vec![way(Way::Sequential, 1, sequential), way(Way::Tasks, 1, tasks)];
+    let mut race = race(runs);
+    let behavior = format!("50ms; {fail}; {slow}").parse().unwrap();
+    let plan = RacePlan::builder(4, RaceDelays::Drawn { behavior, seed: Some(42) });
+    race.plan = plan.ways([Way::Sequential, Way::Tasks]).build().unwrap();
+    race
+}
+
 fn plain(race: &Race, columns: usize) -> String {
     anstream::adapter::strip_str(&to_text(race, columns)).to_string()
 }
@@ -170,6 +201,7 @@ fn races_as_text() {
     insta::assert_snapshot!("text_cancelled", plain(&with_cancellation(), 80));
     insta::assert_snapshot!("text_drawn", plain(&drawn_elsewhere(), 80));
     insta::assert_snapshot!("text_troubled", plain(&troubled(), 80));
+    insta::assert_snapshot!("text_faulty", plain(&faulty(), 80));
     for columns in [40, 60, 140] {
         insta::assert_snapshot!(format!("text_{columns}"), plain(&troubled(), columns));
         insta::assert_snapshot!(
@@ -179,8 +211,8 @@ fn races_as_text() {
     }
 }
 
-fn all() -> [Race; 6] {
-    [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere()]
+fn all() -> [Race; 7] {
+    [whole(), jittered(), projected(), with_cancellation(), troubled(), drawn_elsewhere(), faulty()]
 }
 
 /// The cells of a race's table, by way: the words after its name.
@@ -294,6 +326,7 @@ fn races_as_json() {
     insta::assert_snapshot!("json_jittered", to_json(&jittered()).unwrap());
     insta::assert_snapshot!("json_cancelled", to_json(&with_cancellation()).unwrap());
     insta::assert_snapshot!("json_troubled", to_json(&troubled()).unwrap());
+    insta::assert_snapshot!("json_faulty", to_json(&faulty()).unwrap());
 }
 
 #[test]
@@ -347,6 +380,54 @@ fn ends_differ_in_shape_and_are_named_in_the_key() {
     // A race in which all calls were answered needs no key.
     assert!(!plain(&whole(), 80).contains("answered"));
     assert_eq!(shapes(&to_svg(&whole()), "answered").len(), 6);
+}
+
+#[test]
+fn a_picture_names_the_fault_of_each_call_that_one_hit() {
+    let svg = to_svg(&faulty());
+    assert_eq!(shapes(&svg, "failed").len(), 2 + 1);
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let tips = document.descendants().filter(|node| node.has_tag_name("title"));
+    let tips: Vec<_> =
+        tips.filter_map(|tip| tip.text()).filter(|tip| tip.contains("hit by")).collect();
+    assert_eq!(
+        tips[..2],
+        [
+            "call 1: failed, from 51ms to 102ms, hit by fail(25%, UNAVAILABLE)",
+            "call 2: answered, from 102ms to 253ms, hit by slow(20%, 1KiB/s)",
+        ]
+    );
+    assert_eq!(tips.len(), 4);
+}
+
+#[test]
+fn planned_failures_and_others_are_counted_apart() {
+    let mut both = faulty();
+    both.runs[1].rows[3].end = CallEnd::Failed {
+        done: millis(9),
+        status: "INTERNAL".to_owned(),
+        message: "oh".to_owned(),
+        reported: None,
+    };
+    let text = plain(&both, 120);
+    for words in [
+        "1 call failed, as planned by fail(25%, UNAVAILABLE)\n",
+        "1 other call failed: INTERNAL: oh\n",
+    ] {
+        assert!(text.contains(words), "{text}");
+    }
+    let cells = cells(&text);
+    assert_eq!(cells["sequential"][cells["sequential"].len() - 2..], ["1", "0"], "{text}");
+    assert_eq!(cells["tasks"][cells["tasks"].len() - 2..], ["1", "1"], "{text}");
+    assert_eq!(
+        lesson(&both),
+        "4 calls of 50ms took 304ms one after another: each waits for the one before. 1 of 4 failed, as \
+         planned: fail(25%, UNAVAILABLE)."
+    );
+    // Nothing but planned failures is nothing that failed.
+    both.runs.truncate(1);
+    both.runs[0].rows = vec![hit_row(0, 51, "fail(25%, UNAVAILABLE)"); 4];
+    assert!(!both.has_failed() && both.runs[0].is_whole());
 }
 
 /// Except for the small numbers and words in the rows of bars, which have a background.
@@ -507,7 +588,7 @@ fn the_lesson_claims_only_what_its_figures_show() {
     only_tasks.runs.remove(0);
     insta::assert_snapshot!("lesson_drawn_tasks", lesson(&only_tasks));
     for row in &mut only_tasks.runs[0].rows {
-        row.end = CallEnd::Answered { done: row.done().unwrap(), planned: None, waited: None };
+        row.end = CallEnd::answered(row.done().unwrap(), None, None);
     }
     insta::assert_snapshot!("lesson_drawn_untold", lesson(&only_tasks));
     let one_long = of_behavior(
@@ -545,6 +626,7 @@ fn a_race_teaches_nothing_about_calls_that_were_not_made() {
             done: millis(1),
             status: "INVALID_ARGUMENT".to_owned(),
             message: "too long".to_owned(),
+            reported: None,
         };
         way(Way::Tasks, 1, vec![RaceCall { sent: Some(millis(0)), end }; calls])
     };
@@ -619,6 +701,7 @@ fn a_race_without_results_has_failed() {
         done: millis(1),
         status: "INTERNAL".to_owned(),
         message: String::new(),
+        reported: None,
     };
     let row = |end| RaceCall { sent: Some(millis(0)), end };
     let skipped = || WayRun::skipped(Way::Threads, "too many".to_owned());

@@ -11,6 +11,7 @@ use longsync_text::{Percent, string};
 use crate::DEFAULT_MOST;
 use crate::delay::{Constant, Delay};
 use crate::delays::DelayDistribution;
+use crate::fault::{FaultClause, Faults};
 use crate::key::DrawKey;
 use crate::parse::{self, Clauses, MOST_BYTES};
 use crate::parse_error::ParseBehaviorError;
@@ -27,7 +28,7 @@ pub struct Behavior(Arc<Parts>);
 impl PartialEq for Behavior {
     fn eq(&self, other: &Self) -> bool {
         let (one, other) = (&*self.0, &*other.0);
-        one.delay == other.delay && one.stall == other.stall
+        one.delay == other.delay && one.faults == other.faults && one.stall == other.stall
     }
 }
 
@@ -37,6 +38,7 @@ impl Eq for Behavior {}
 #[derive(Debug)]
 struct Parts {
     delay: Delay,
+    faults: Faults,
     stall: Option<Stall>,
     text: Box<str>,
     /// The longest delay that was allowed when the behavior was read.
@@ -45,9 +47,9 @@ struct Parts {
 
 impl Behavior {
     /// A behavior that was read with delays up to `limit` allowed.
-    pub(crate) fn new(delay: Delay, stall: Option<Stall>, limit: Duration) -> Self {
-        let text = canonical(&delay, stall.as_ref()).into_boxed_str();
-        Self(Arc::new(Parts { delay, stall, text, limit }))
+    fn new(delay: Delay, faults: Faults, stall: Option<Stall>, limit: Duration) -> Self {
+        let text = canonical(&delay, &faults, stall.as_ref()).into_boxed_str();
+        Self(Arc::new(Parts { delay, faults, stall, text, limit }))
     }
 
     /// Reads a behavior.
@@ -55,10 +57,10 @@ impl Behavior {
     /// # Errors
     /// When `text` is not a behavior, or has something that `rules` do not allow.
     pub fn read(text: &str, rules: &Rules<'_>) -> Result<Self, ParseBehaviorError> {
-        let Clauses { delay, stall } = parse::read(text, rules)?;
+        let Clauses { delay, faults, stall } = parse::read(text, rules)?;
         // Without a delay, calls are answered at once.
         let delay = delay.unwrap_or(Delay::Constant(Constant(Duration::ZERO)));
-        let behavior = Self::new(delay, stall, rules.limit());
+        let behavior = Self::new(delay, faults, stall, rules.limit());
         if behavior.text().len() > MOST_BYTES {
             return Err(ParseBehaviorError::too_long_printed(behavior.text().len(), MOST_BYTES));
         }
@@ -74,6 +76,24 @@ impl Behavior {
     pub fn draw(&self, key: &DrawKey<'_>) -> Duration {
         let delay = &self.0.delay;
         delay.constant().unwrap_or_else(|| delay.draw(key.delay(), key.attempt))
+    }
+
+    /// The delay of the call or message with this key, and the fault that hits it, unless a `fail_first`
+    /// does: they are drawn from two halves of one hash, so that the delays stay the same when faults are
+    /// added or changed.
+    pub fn draw_with_fault(&self, key: &DrawKey<'_>) -> (Duration, Option<&Arc<FaultClause>>) {
+        let Parts { delay, faults, .. } = &*self.0;
+        if faults.is_empty() {
+            return (self.draw(key), None);
+        }
+        let [of_delay, of_fault] = key.delay_and_fault();
+        let delay = delay.constant().unwrap_or_else(|| delay.draw(of_delay, key.attempt));
+        (delay, faults.draw(of_fault))
+    }
+
+    /// Its faults.
+    pub fn faults(&self) -> &Faults {
+        &self.0.faults
     }
 
     /// The law of the delays of an attempt, counted from 1.
@@ -147,7 +167,7 @@ impl Behavior {
     /// Waits for `delay`, then answers. [`Behavior::within`] tells whether a server allows that.
     pub fn constant(delay: Duration) -> Self {
         // It was not read under a limit, so it may be over any.
-        Self::new(Delay::Constant(Constant(delay)), None, Duration::MAX)
+        Self::new(Delay::Constant(Constant(delay)), Faults::default(), None, Duration::MAX)
     }
 
     /// Delays between `low` and `high`, all equally likely.
@@ -209,7 +229,8 @@ impl Behavior {
     /// The same behavior with a stall.
     #[must_use]
     pub fn with_stall(&self, stall: Stall) -> Self {
-        Self::new(self.0.delay.clone(), Some(stall), self.0.limit)
+        let Parts { delay, faults, limit, .. } = &*self.0;
+        Self::new(delay.clone(), faults.clone(), Some(stall), *limit)
     }
 
     /// Reads a text that is composed of the texts of other behaviors, using the values that they replay.
@@ -230,15 +251,22 @@ impl Behavior {
 }
 
 /// A delay of `0s` is printed only if there is nothing else.
-fn canonical(delay: &Delay, stall: Option<&Stall>) -> String {
+fn canonical(delay: &Delay, faults: &Faults, stall: Option<&Stall>) -> String {
     // Enough for most texts, so that the string need not grow piece by piece.
     let mut text = String::with_capacity(96);
-    // Writing to a string cannot fail.
-    let _ = match stall {
-        None => write!(text, "{delay}"),
-        Some(stall) if delay.constant() == Some(Duration::ZERO) => write!(text, "{stall}"),
-        Some(stall) => write!(text, "{delay}; {stall}"),
+    let is_alone = faults.is_empty() && stall.is_none();
+    let mut add = |clause: &dyn fmt::Display| {
+        let joint = if text.is_empty() { "" } else { "; " };
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{joint}{clause}");
     };
+    if is_alone || delay.constant() != Some(Duration::ZERO) {
+        add(delay);
+    }
+    faults.clauses().for_each(|fault| add(fault));
+    if let Some(stall) = stall {
+        add(stall);
+    }
     text
 }
 

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use longsync_text::duration::text;
 
 use crate::behavior::Behavior;
+use crate::fault::FaultClause;
 use crate::key::DrawKey;
 
 /// A caller's request, whichever way it came. A part that could not be read has the reason in its place: it
@@ -19,6 +21,9 @@ pub struct BehaviorRequest<'a> {
     pub behavior: &'a str,
     /// The behavior in a header, which counts if neither of the others is given.
     pub header: Option<Result<&'a Behavior, &'a str>>,
+    /// The behavior that gRPC's header [`rpc_behavior`](crate::rpc_behavior) asks for, which counts if none
+    /// of the others is given.
+    pub rpc_behavior: Option<Result<&'a Behavior, &'a str>>,
 }
 
 /// The server's side of the decision.
@@ -45,6 +50,9 @@ impl fmt::Debug for ServerPolicy<'_> {
     }
 }
 
+/// The refusal of a caller's request by a server whose behavior is fixed.
+pub const FIXED: &str = "this server's behavior is fixed: send neither a delay nor a behavior";
+
 /// Where a behavior was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -55,6 +63,8 @@ pub enum BehaviorSource {
     Behavior,
     /// In the call's header.
     Header,
+    /// In gRPC's header.
+    RpcBehavior,
     /// As the server's behavior.
     Server,
 }
@@ -91,6 +101,34 @@ impl AppliedBehavior {
         }
     }
 
+    /// The behavior, unless only a delay was given.
+    pub fn behavior(&self) -> Option<&Behavior> {
+        match self {
+            Self::Delay(_) => None,
+            Self::Behavior(behavior) | Self::Shared(behavior) => Some(behavior),
+        }
+    }
+
+    /// The first `fail_first` that an attempt does not get past, and which then takes the place of any other
+    /// error; see [`Faults::first_failure`](crate::Faults::first_failure).
+    pub fn first_failure(
+        &self,
+        attempt: impl FnMut(&FaultClause) -> u32,
+    ) -> Option<&Arc<FaultClause>> {
+        self.behavior()?.faults().first_failure(attempt)
+    }
+
+    fn decide(self, key: &DrawKey<'_>) -> Decision {
+        let (delay, fault) = match self.behavior() {
+            None => (self.draw(key), None),
+            Some(behavior) => {
+                let (delay, drawn) = behavior.draw_with_fault(key);
+                (delay, drawn.cloned())
+            }
+        };
+        Decision { delay, fault, applied: self }
+    }
+
     /// Its canonical text.
     pub fn text(&self) -> Cow<'_, str> {
         match self {
@@ -106,6 +144,8 @@ impl AppliedBehavior {
 pub struct Decision {
     /// How long it waits.
     pub delay: Duration,
+    /// The fault that it draws, if any, unless a [`fail_first`](AppliedBehavior::first_failure) hits it.
+    pub fault: Option<Arc<FaultClause>>,
     /// The behavior from which the delay was drawn.
     pub applied: AppliedBehavior,
 }
@@ -122,23 +162,27 @@ pub fn decide(
     server: &ServerPolicy<'_>,
 ) -> Result<Decision, DecideError> {
     let applied = choose(request, server).map_err(|(place, why)| DecideError { place, why })?;
-    Ok(Decision { delay: applied.draw(key), applied })
+    Ok(applied.decide(key))
 }
 
 fn choose(
     request: &BehaviorRequest<'_>,
     server: &ServerPolicy<'_>,
 ) -> Result<AppliedBehavior, (BehaviorSource, String)> {
-    match (&request.delay, request.behavior, &request.header) {
+    let header = match (&request.header, &request.rpc_behavior) {
+        (Some(header), _) => Some((BehaviorSource::Header, header)),
+        (None, Some(header)) => Some((BehaviorSource::RpcBehavior, header)),
+        (None, None) => None,
+    };
+    match (&request.delay, request.behavior, header) {
         (None, "", None) => Ok(AppliedBehavior::Shared(server.behavior.clone())),
-        (delay, behavior, _) if server.is_fixed => {
-            let place = match (delay, behavior) {
-                (Some(_), _) => BehaviorSource::Delay,
-                (None, "") => BehaviorSource::Header,
-                (None, _) => BehaviorSource::Behavior,
+        (delay, behavior, header) if server.is_fixed => {
+            let place = match (delay, behavior, header) {
+                (Some(_), ..) => BehaviorSource::Delay,
+                (None, "", Some((place, _))) => place,
+                (None, ..) => BehaviorSource::Behavior,
             };
-            let why = "this server's behavior is fixed: send neither a delay nor a behavior";
-            Err((place, why.to_owned()))
+            Err((place, FIXED.to_owned()))
         }
         (Some(_), behavior, _) if !behavior.is_empty() => {
             let why =
@@ -147,8 +191,8 @@ fn choose(
         }
         (Some(Ok(delay)), ..) => allowed(*delay, server.max_delay).map(AppliedBehavior::Delay),
         (Some(Err(why)), ..) => Err((BehaviorSource::Delay, why.clone())),
-        (None, "", Some(Ok(header))) => Ok(AppliedBehavior::Shared(Behavior::clone(header))),
-        (None, "", Some(Err(why))) => Err((BehaviorSource::Header, (*why).to_owned())),
+        (None, "", Some((_, Ok(header)))) => Ok(AppliedBehavior::Shared(Behavior::clone(header))),
+        (None, "", Some((place, Err(why)))) => Err((place, (*why).to_owned())),
         (None, behavior, _) => match (server.read)(behavior) {
             Ok(behavior) => Ok(AppliedBehavior::Behavior(behavior)),
             Err(why) => Err((BehaviorSource::Behavior, why)),
@@ -198,7 +242,7 @@ mod tests {
             let decided = of(&BehaviorRequest { delay: Some(Ok(delay)), ..BehaviorRequest::default() });
             prop_assert_eq!(decided.is_ok(), delay <= LIMIT);
             if let Ok(decision) = decided {
-                prop_assert_eq!(decision, Decision { delay, applied: AppliedBehavior::Delay(delay) });
+                prop_assert_eq!(decision, Decision { delay, fault: None, applied: AppliedBehavior::Delay(delay) });
             }
         }
     }
@@ -222,21 +266,21 @@ mod tests {
     fn the_error_names_the_part_that_is_wrong() {
         let place = |request: &BehaviorRequest<'_>| of(request).unwrap_err().place;
         let wrong = || Some(Err("wrong".to_owned()));
-        let given = BehaviorRequest { delay: wrong(), behavior: "", header: Some(Err("wrong")) };
+        let header = Some(Err("wrong"));
+        let given = BehaviorRequest { delay: wrong(), behavior: "", header, rpc_behavior: header };
         assert_eq!(place(&given), BehaviorSource::Delay);
         assert_eq!(
             place(&BehaviorRequest { delay: None, ..given.clone() }),
             BehaviorSource::Header
         );
-        let both =
-            BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", header: None };
+        let both = BehaviorRequest { delay: Some(Ok(Duration::ZERO)), behavior: "1s", ..given };
         assert_eq!(place(&both), BehaviorSource::Delay);
         assert_eq!(
             place(&BehaviorRequest { behavior: "2h", ..BehaviorRequest::default() }),
             BehaviorSource::Behavior
         );
         assert_eq!(
-            place(&BehaviorRequest { behavior: "hang(1%)", ..BehaviorRequest::default() }),
+            place(&BehaviorRequest { behavior: "drop(1%)", ..BehaviorRequest::default() }),
             BehaviorSource::Behavior
         );
         assert_eq!(
@@ -259,7 +303,7 @@ mod tests {
             BehaviorSource::Header
         );
         assert_eq!(
-            place(&BehaviorRequest { behavior: "1s", header, delay: None }),
+            place(&BehaviorRequest { behavior: "1s", header, ..BehaviorRequest::default() }),
             BehaviorSource::Behavior
         );
         let delay = Some(Ok(Duration::ZERO));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::shape::{Exponential, Law, Lognormal, Normal, Pareto, Percentiles, Replay, Uniform};
 
 pub(crate) use self::attempts::Attempts;
+pub(crate) use self::build::percent;
 pub(crate) use self::constant::Constant;
 pub(crate) use self::mix::Mix;
 

@@ -7,6 +7,7 @@ use longsync_text::Percent;
 use longsync_text::duration::{rounded, text};
 
 use crate::behavior::Behavior;
+use crate::fault::Fault;
 
 /// The percentiles that are shown, in millionths of a percent.
 const PERCENTILES: [u32; 10] = [
@@ -110,7 +111,7 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, delay: Duration) -> fmt::Result {
     writeln!(f, "  {name:<8}{}", rounded(delay))
 }
 
-/// Prints a behavior: its text, the [`DelayFigures`] of each attempt that differs, and its stall.
+/// Prints a behavior: its text, the [`DelayFigures`] of each attempt that differs, its faults and its stall.
 #[derive(Debug, Clone, Copy)]
 pub struct Explanation<'a>(pub &'a Behavior);
 
@@ -125,6 +126,12 @@ impl fmt::Display for Explanation<'_> {
             }
             write!(f, "{figures}")?;
         }
+        if !behavior.faults().is_empty() {
+            writeln!(f)?;
+        }
+        for line in fault_lines(behavior) {
+            writeln!(f, "  {line}")?;
+        }
         if let Some(stall) = behavior.stall() {
             writeln!(
                 f,
@@ -133,6 +140,17 @@ impl fmt::Display for Explanation<'_> {
         }
         Ok(())
     }
+}
+
+/// What each fault of a behavior hits: `hang(rest): 80 % of the calls`.
+pub fn fault_lines(behavior: &Behavior) -> impl Iterator<Item = String> {
+    behavior.faults().shares().map(|(share, clause)| match clause.fault() {
+        Fault::FailFirst { attempts: 1, .. } => format!("{clause}: the first attempt of each call"),
+        Fault::FailFirst { attempts, .. } => {
+            format!("{clause}: the first {attempts} attempts of each call")
+        }
+        _ => format!("{clause}: {share} % of the calls"),
+    })
 }
 
 /// Prints a share from 0 to 1 in percent, with two digits that distinguish it from nothing and from all:
@@ -196,6 +214,14 @@ mod tests {
         assert_eq!(headings, ["attempt 3 and later"]);
         assert!(text.contains("\nattempts 1 to 2\n"), "{text}");
         assert!(!explained("attempts(10ms, 10ms)").contains("\nattempt"));
+    }
+
+    #[test]
+    fn each_fault_has_its_share() {
+        let text = explained("fail_first(2, UNAVAILABLE); fail(1%, 503); hang(rest)");
+        assert!(text.contains("fail_first(2, UNAVAILABLE): the first 2 attempts of each call"));
+        assert!(text.contains("fail(1%, 503): 1 % of the calls"), "{text}");
+        assert!(text.contains("hang(rest): 99 % of the calls"), "{text}");
     }
 
     #[test]

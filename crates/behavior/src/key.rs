@@ -34,11 +34,28 @@ pub enum CallName<'a> {
 
 /// The second half of the hash's key for the draws of a call or message.
 const OF_CALL: u64 = 0;
+const OF_ENVOY: u64 = 2;
+const OF_ENVOY_THROUGHPUT: u64 = 3;
 
 impl DrawKey<'_> {
     /// The number between 0 and 1, both excluded, that draws the delay.
     pub(crate) fn delay(&self) -> f64 {
         uniform(self.halves(OF_CALL)[0])
+    }
+
+    /// The numbers that draw the delay and the fault.
+    pub(crate) fn delay_and_fault(&self) -> [f64; 2] {
+        self.halves(OF_CALL).map(uniform)
+    }
+
+    /// The numbers that draw Envoy's delay and its abort.
+    pub(crate) fn envoy(&self) -> [f64; 2] {
+        self.halves(OF_ENVOY).map(uniform)
+    }
+
+    /// The number that draws whether Envoy's throughput applies.
+    pub(crate) fn envoy_throughput(&self) -> f64 {
+        uniform(self.halves(OF_ENVOY_THROUGHPUT)[0])
     }
 
     /// The two halves of SipHash-2-4 with 128 bits, keyed by the seed and by the kind of draw.

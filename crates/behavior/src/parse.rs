@@ -1,12 +1,14 @@
 //! Parses the text of a behavior: clauses, separated by semicolons.
 
+mod fault;
 mod foreign;
 mod shape;
 mod stall;
 
 use std::time::Duration;
 
-use crate::delay::Delay;
+use crate::delay::{self, Delay};
+use crate::fault::{FaultClause, Faults, SharesError};
 use crate::parse_error::ParseBehaviorError;
 use crate::rules::Rules;
 use crate::stall::Stall;
@@ -17,8 +19,11 @@ use longsync_text::words::Words;
 /// The longest text, in bytes, both as written and as printed.
 pub(crate) const MOST_BYTES: usize = 4_096;
 
-const FAULTS: [&str; 9] =
-    ["fail", "reset", "hang", "goaway", "drop", "slow", "late_trailers", "fail_first", "queue"];
+/// The most clauses that a text may have.
+const MOST_CLAUSES: usize = 64;
+
+const A_CLAUSE: &str = "a delay, a fault or a stall";
+const AFTER_THE_DELAY: &str = "nothing more, a fault or a stall: the delay has been given";
 
 /// Reads the clauses of a text.
 ///
@@ -57,16 +62,63 @@ fn lone_duration(text: &str) -> Option<Result<Duration, ParseDurationError>> {
 #[derive(Default)]
 pub(crate) struct Clauses {
     pub(crate) delay: Option<Delay>,
+    pub(crate) faults: Faults,
     pub(crate) stall: Option<Stall>,
 }
 
+/// The clauses that have been read so far. The byte at which each fault begins is kept for errors.
+#[derive(Default)]
+struct ReadClauses {
+    delay: Option<Delay>,
+    faults: Vec<FaultClause>,
+    fault_places: Vec<usize>,
+    stall: Option<Stall>,
+}
+
+impl ReadClauses {
+    fn count(&self) -> usize {
+        usize::from(self.delay.is_some()) + self.faults.len() + usize::from(self.stall.is_some())
+    }
+
+    fn into_clauses(self) -> Result<Clauses, ParseError> {
+        let texts: Vec<_> = self.faults.iter().map(ToString::to_string).collect();
+        let faults = Faults::new(self.faults).map_err(|why| {
+            let wrong = |index: usize, why: &str| ParseError::wrong(self.fault_places[index], why);
+            match why {
+                SharesError::Over { index, millionths } => {
+                    wrong(index, &over(millionths, &texts[index], &texts[..index]))
+                }
+                SharesError::NothingLeft(index) => wrong(
+                    index,
+                    "nothing is left for rest: the other faults already have 100% of the calls",
+                ),
+                SharesError::SecondRest(index) => {
+                    wrong(index, "only one fault may have the rest: write a share for the others")
+                }
+            }
+        })?;
+        Ok(Clauses { delay: self.delay, faults, stall: self.stall })
+    }
+}
+
+/// The sentence about shares that exceed 100 % with the clause `with`.
+fn over(millionths: u64, with: &str, before: &[String]) -> String {
+    let before: Vec<_> = before.iter().filter(|it| !it.starts_with("fail_first(")).collect();
+    let names = before.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(", ");
+    let sum = delay::percent(millionths);
+    format!(
+        "with `{with}` the shares of the faults add up to {sum}%, but they may have at most 100% \
+         together: lower it, or what comes before: {names}"
+    )
+}
+
 fn clauses(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Clauses, ParseError> {
-    let mut clauses = Clauses::default();
+    let mut clauses = ReadClauses::default();
     loop {
         clause(words, rules, &mut clauses)?;
         let has_more = words.takes(';');
         if words.is_end() {
-            return Ok(clauses);
+            return clauses.into_clauses();
         }
         if !has_more {
             return Err(words.expected("`;` and a further clause, or nothing more"));
@@ -74,13 +126,33 @@ fn clauses(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Clauses, ParseErr
     }
 }
 
+/// The error about a word that begins no clause.
+fn unknown(at: usize, name: &str, has_delay: bool) -> ParseError {
+    let lower = name.to_ascii_lowercase();
+    let is_known = fault::NAMES.contains(&&*lower) || shape::is_name(&lower) || lower == "stall";
+    if is_known {
+        return ParseError::expected(at, format!("`{lower}` in lower case"));
+    }
+    if has_delay {
+        return ParseError::expected(at, AFTER_THE_DELAY);
+    }
+    let [names @ .., last] = fault::NAMES;
+    let faults = format!("{} or {last}", names.join(", "));
+    let expected = format!("{}; a fault: {faults} with its parameters; or a stall", shape::A_DELAY);
+    ParseError::expected(at, expected)
+}
+
 fn clause(
     words: &mut Words<'_>,
     rules: &Rules<'_>,
-    clauses: &mut Clauses,
+    clauses: &mut ReadClauses,
 ) -> Result<(), ParseError> {
     let at = words.place();
     let name = words.clone().name();
+    if clauses.count() == MOST_CLAUSES {
+        let why = format!("a behavior has at most {MOST_CLAUSES} clauses: leave this one out");
+        return Err(ParseError::wrong(at, why));
+    }
     if name == "stall" {
         if clauses.stall.is_some() {
             return Err(ParseError::wrong(
@@ -92,21 +164,27 @@ fn clause(
         clauses.stall = Some(stall::read(words)?);
         return Ok(());
     }
-    if FAULTS.contains(&name) {
-        let expected = format!("a delay or a stall: `{name}` is not understood yet");
+    if fault::NAMES.contains(&name) {
+        clauses.faults.push(fault::read(name, words, rules)?);
+        clauses.fault_places.push(at);
+        return Ok(());
+    }
+    if name == "queue" {
+        let expected = format!("{A_CLAUSE}: `{name}` is not understood yet");
         return Err(ParseError::expected(at, expected));
     }
     if words.rest().starts_with(';') {
-        return Err(ParseError::expected(at, "a delay or a stall, before this semicolon"));
+        return Err(ParseError::expected(at, format!("{A_CLAUSE}, before this semicolon")));
+    }
+    if !words.rest().starts_with(|c: char| c.is_ascii_digit()) && !shape::is_name(name) {
+        return Err(unknown(at, name, clauses.delay.is_some()));
     }
     let shape = shape::read(words, 0);
     if clauses.delay.is_some() {
         let why = "a behavior has at most one delay: leave this one out, or write a mix of both";
         return Err(match shape {
             Ok(_) => ParseError::wrong(at, why),
-            Err(_) => {
-                ParseError::expected(at, "nothing more, or a stall: the delay has been given")
-            }
+            Err(_) => ParseError::expected(at, AFTER_THE_DELAY),
         });
     }
     clauses.delay = Some(Delay::build(shape?, None, rules)?);

@@ -119,6 +119,16 @@ impl RetryLog {
     }
 }
 
+/// What happens to a call that the server refuses without processing it. The list is complete, so the enum is
+/// exhaustive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// It is made once more, on another connection.
+    IsSentAgain,
+    /// It has failed: the refusal is what its caller asked for.
+    HasFailed,
+}
+
 /// What all attempts of a call share.
 #[derive(Debug)]
 pub struct Rpc<'a> {
@@ -141,10 +151,26 @@ impl Rpc<'_> {
     ///
     /// # Cancel safety
     /// The call is reset, and a connection that is being opened is dropped.
-    pub async fn begin(
+    pub fn begin(
+        &self,
+        permit: StreamPermit,
+        request: impl Fn() -> (Request<()>, Outgoing),
+    ) -> impl Future<Output = Result<Answers, Status>> {
+        self.begin_with(permit, request, Refused::IsSentAgain)
+    }
+
+    /// The same, with a choice of what happens to a call that the server refuses without processing it.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    ///
+    /// # Cancel safety
+    /// As [`begin`](Self::begin).
+    pub async fn begin_with(
         &self,
         mut permit: StreamPermit,
         request: impl Fn() -> (Request<()>, Outgoing),
+        if_refused: Refused,
     ) -> Result<Answers, Status> {
         let timer = self.connections.timer();
         let (mut refused, mut unsent) = (None::<h2::Error>, 0);
@@ -162,7 +188,9 @@ impl Rpc<'_> {
                     return Answers::begin(Incoming::new(response, self.limits), hold, timer).await;
                 }
                 Err(SendError::NotSent(_)) if unsent < MOST_UNSENT => unsent += 1,
-                Err(SendError::Unprocessed(error)) if !is_again => {
+                Err(SendError::Unprocessed(error))
+                    if if_refused == Refused::IsSentAgain && !is_again =>
+                {
                     self.retried.refused(refusal(&error));
                     refused = Some(error);
                 }

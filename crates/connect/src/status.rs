@@ -4,33 +4,24 @@ use std::io;
 
 use h2::Reason;
 use longsync::v1::Timing;
-use longsync_text::in_words;
 use longsync_text::said::{printable, quoted};
+use longsync_text::{GrpcCode, in_words};
 use prost::Message as _;
 use tonic::{Code, Status};
 use tonic_types::{StatusExt as _, pb};
 
 /// A status code's name, as in gRPC's statuscodes.md.
 pub fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
-    }
+    named(code).name()
+}
+
+fn named(code: Code) -> GrpcCode {
+    u8::try_from(i32::from(code)).ok().and_then(GrpcCode::new).unwrap_or(GrpcCode::UNKNOWN)
+}
+
+/// The status code with the same number.
+pub(crate) fn code_of(code: GrpcCode) -> Code {
+    Code::from_i32(code.number().into())
 }
 
 /// The name of the code in a message's failure: a failure with the code OK is not believed.

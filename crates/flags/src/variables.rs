@@ -8,13 +8,15 @@ use longsync_text::quoted;
 const PREFIX: &str = "LONGSYNC_";
 
 /// The variables of the flags of `longsync-server`.
-pub const SERVER: [&str; 23] = [
+pub const SERVER: [&str; 25] = [
     "LONGSYNC_LISTEN",
     "LONGSYNC_PORT",
     "LONGSYNC_BEHAVIOR",
     "LONGSYNC_DELAY",
     "LONGSYNC_SEED",
     "LONGSYNC_FIXED",
+    "LONGSYNC_FOREIGN_HEADERS",
+    "LONGSYNC_INTEROP",
     "LONGSYNC_REPLAY_DIR",
     "LONGSYNC_WORKERS",
     "LONGSYNC_LAME_DUCK",

@@ -82,7 +82,7 @@ impl<A: Default> Deadlines<A> {
             self.queue.borrow_mut().pop_front();
             let ending = Ending::deadline();
             if let Some(call) = lane.cut(slot, self.deadline, &ending) {
-                owner.ended(&call, ending.text().as_deref());
+                owner.ended(&call, &ending);
                 owner.lane_moved(index, 1);
             }
         }

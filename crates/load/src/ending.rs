@@ -5,7 +5,7 @@ use std::io;
 
 use h2::Reason;
 use longsync_connect::Code;
-use longsync_connect::status::{code_name, from_h2, is_closed};
+use longsync_connect::status::{code_name, from_h2, is_closed, timing};
 use longsync_stats::{ServerWait, TransportFailure};
 use longsync_text::said::printable;
 use tonic::Status;
@@ -38,17 +38,27 @@ enum FailureText {
     /// Half the size of a `&str`: every call that ends is moved together with this field.
     ByUs(&'static &'static str),
     ByStatus(Box<Status>),
+    /// None: the call was answered, but a planned fault hit it.
+    Planned(Box<PlannedFault>),
 }
+
+/// The clause of a planned fault.
+#[derive(Debug, Clone)]
+struct PlannedFault(String);
 
 impl Ending {
     /// A call that was answered, by the server of this name, and ended well unless the answer is not one of
-    /// its method.
+    /// its method. `fault` is the planned fault that hit it, if one did.
     pub(crate) fn answered(
         read: Result<Option<ServerWait>, Code>,
         server: Option<Box<str>>,
+        fault: Option<String>,
     ) -> Self {
+        let text = fault.map_or(FailureText::Nothing, |fault| {
+            FailureText::Planned(Box::new(PlannedFault(fault)))
+        });
         match read {
-            Ok(waits) => Self { waits, server, ..Self::of(Code::Ok, FailureText::Nothing) },
+            Ok(waits) => Self { waits, server, ..Self::of(Code::Ok, text) },
             Err(code) => Self::of(code, FailureText::ByUs(&NOT_OF_ITS_METHOD)),
         }
     }
@@ -83,12 +93,24 @@ impl Ending {
     /// The text of the failure, escaped for display: for every call that did not end with OK.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         match &self.text {
-            FailureText::Nothing => None,
+            FailureText::Nothing | FailureText::Planned(_) => None,
             FailureText::ByUs(text) => Some(Cow::Borrowed(text)),
             FailureText::ByStatus(status) if status.message().is_empty() => {
                 Some(Cow::Owned(format!("{} without a message", code_name(self.code))))
             }
             FailureText::ByStatus(status) => Some(printable(status.message())),
+        }
+    }
+
+    /// The clause of the planned fault that hit the call, as far as the server reports it.
+    pub(crate) fn fault(&self) -> Option<Cow<'_, str>> {
+        match &self.text {
+            FailureText::Nothing | FailureText::ByUs(_) => None,
+            FailureText::Planned(fault) => Some(Cow::Borrowed(&fault.0)),
+            FailureText::ByStatus(status) => {
+                let fault = timing(status)?.fault;
+                (!fault.is_empty()).then_some(Cow::Owned(fault))
+            }
         }
     }
 

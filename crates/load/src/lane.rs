@@ -50,8 +50,8 @@ pub(crate) trait LaneOwner {
     /// What the owner's calls share.
     fn common(&self) -> &Common<Self::Method, Self::Transport>;
 
-    /// A call has ended; the text tells why it failed, if it did.
-    fn ended(&self, call: &CallRecord, text: Option<&str>);
+    /// A call has ended.
+    fn ended(&self, call: &CallRecord, ending: &Ending);
 
     /// A connection takes calls from now on, or takes no more.
     fn connection(&self, is_open: bool);
@@ -312,7 +312,7 @@ impl<A: Default + 'static> Lane<A> {
         let ended = left.len();
         for open in left {
             let ending = Ending::abandoned();
-            owner.ended(&open.ended(common.now(), &ending), ending.text().as_deref());
+            owner.ended(&open.ended(common.now(), &ending), &ending);
         }
         owner.lane_moved(index, ended);
     }
@@ -354,7 +354,7 @@ impl<A: Default + 'static> Lane<A> {
             if let Poll::Ready(ending) = polled {
                 let open = calls.open.remove(key);
                 calls.learn(&ending);
-                owner.ended(&open.ended(now, &ending), ending.text().as_deref());
+                owner.ended(&open.ended(now, &ending), &ending);
                 if let Some(name) = &ending.server {
                     owner.server(name);
                 }

@@ -127,11 +127,16 @@ impl Method for LongSync {
     }
 
     #[inline]
-    fn answered(&self, answer: Bytes) -> Result<Option<ServerWait>, Code> {
-        match TimedAnswer::decode(answer) {
+    fn answered(&self, answer: &Bytes) -> Result<Option<ServerWait>, Code> {
+        match TimedAnswer::decode(&answer[..]) {
             Ok(answer) => Ok(answer.timing.and_then(TimedWait::waits)),
             Err(_) => Err(Code::Internal),
         }
+    }
+
+    fn fault(&self, answer: &Bytes) -> Option<String> {
+        let timing = TimedAnswer::decode(&answer[..]).ok()?.timing?;
+        String::from_utf8(timing.fault).ok()
     }
 
     fn server(&self, answer: &Bytes) -> Option<String> {
@@ -277,7 +282,7 @@ mod tests {
     }
 
     fn read(answer: &[u8]) -> Result<Option<ServerWait>, Code> {
-        LongSync::new(&request()).unwrap().answered(Bytes::copy_from_slice(answer))
+        LongSync::new(&request()).unwrap().answered(&Bytes::copy_from_slice(answer))
     }
 
     #[test]

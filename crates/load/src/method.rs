@@ -57,7 +57,14 @@ pub trait Method: Send + Sync + 'static {
     ///
     /// # Errors
     /// The code with which the call counts, if its messages are not those of this method.
-    fn answered(&self, answer: Self::Answer) -> Result<Option<ServerWait>, Code>;
+    fn answered(&self, answer: &Self::Answer) -> Result<Option<ServerWait>, Code>;
+
+    /// The clause of the planned fault that hit a call which was answered nonetheless, if a complete answer
+    /// contains it. Only answers with [`ServerWait::is_faulty`] are asked for it.
+    fn fault(&self, answer: &Self::Answer) -> Option<String> {
+        let _ = answer;
+        None
+    }
 
     /// The name of the server's machine, if a complete answer contains it. Only the first answer of each
     /// connection is asked for it.

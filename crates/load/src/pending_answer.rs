@@ -105,7 +105,10 @@ impl<A: Default> PendingBody<A> {
                         ServerName::Wanted => method.server(&answer).map(String::into_boxed_str),
                         ServerName::NotWanted => None,
                     };
-                    return Poll::Ready(Ending::answered(method.answered(answer), server));
+                    let read = method.answered(&answer);
+                    let is_faulty = matches!(&read, Ok(Some(waits)) if waits.is_faulty);
+                    let fault = if is_faulty { method.fault(&answer) } else { None };
+                    return Poll::Ready(Ending::answered(read, server, fault));
                 }
                 // The page of a proxy, or of another program, is not a gRPC answer.
                 Err(AnswerError::Said(status)) if self.incoming.is_page() => {

@@ -51,6 +51,8 @@ pub(crate) struct UnfinishedCall {
 #[derive(Debug)]
 pub(crate) struct WorkerResult {
     pub(crate) texts: TextCounts,
+    /// The clauses of the planned faults that hit its calls.
+    pub(crate) faults: TextCounts,
     pub(crate) succession: Succession,
     pub(crate) warm_up: u64,
     pub(crate) sample: CallSample,
@@ -131,6 +133,13 @@ impl Records {
         });
     }
 
+    /// Records that a planned fault with this clause hit a call that has ended.
+    pub(crate) fn fault(&mut self, call: &CallRecord, clause: &str) {
+        if call.due.unwrap_or(call.sent) >= self.from {
+            self.recorder.fault(clause);
+        }
+    }
+
     /// Records that a call that was due was not sent.
     pub(crate) fn not_sent(&mut self, number: u64, due: Moment, why: NotSentReason) {
         self.recorder.not_sent(due, why, 1);
@@ -205,11 +214,13 @@ impl Records {
             }
         }
         let (texts, warm_up) = (self.recorder.texts().clone(), self.recorder.warm_up());
-        let succession = self.recorder.succession().clone();
+        let (faults, succession) =
+            (self.recorder.faults().clone(), self.recorder.succession().clone());
         let figures = self.recorder.exchange(Box::default());
         board.last_second(self.worker, Second { number: self.second, figures });
         WorkerResult {
             texts,
+            faults,
             succession,
             warm_up,
             sample: std::mem::take(&mut self.sample),

@@ -18,6 +18,7 @@ use crate::board::{Board, PATIENCE};
 use crate::common::Common;
 use crate::deadlines::Deadlines;
 use crate::due_calls::DueCalls;
+use crate::ending::Ending;
 use crate::gauge::BytesPassed;
 use crate::growth::Growth;
 use crate::lane::{Lane, LaneError, LaneOwner, ReadyConnection};
@@ -359,11 +360,14 @@ impl<M: Method, T: Transport + 'static> LaneOwner for Worker<M, T> {
         &self.common
     }
 
-    fn ended(&self, call: &CallRecord, text: Option<&str>) {
+    fn ended(&self, call: &CallRecord, ending: &Ending) {
         let WorkerContext { index, board, counters, records, .. } = &self.context;
         let mut records = records.borrow_mut();
         records.advance(call.done, board);
-        records.ended(call, text);
+        records.ended(call, ending.text().as_deref());
+        if let Some(clause) = ending.fault() {
+            records.fault(call, &clause);
+        }
         self.in_flight.set(self.in_flight.get() - 1);
         match &self.pacing {
             Pacing::Open => board.in_flight.give(*index),

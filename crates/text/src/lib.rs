@@ -14,9 +14,11 @@
 //! assert_eq!(said::quoted("\u{1b}[31mred"), r"`\u{1b}[31mred`");
 //! ```
 
+mod byte_rate;
 pub mod count;
 pub mod decimal;
 pub mod duration;
+mod grpc_code;
 pub mod parse_error;
 mod percent;
 mod quote;
@@ -27,7 +29,9 @@ mod system_error;
 mod typed_duration;
 pub mod words;
 
+pub use crate::byte_rate::{ByteRate, ParseByteRateError};
 pub use crate::count::{counted, grouped};
+pub use crate::grpc_code::GrpcCode;
 pub use crate::percent::{ParsePercentError, Percent};
 pub use crate::quote::quoted;
 pub use crate::rate::{ParseRateError, Rate};

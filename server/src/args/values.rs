@@ -40,6 +40,10 @@ pub(super) fn switch(text: &str) -> Result<bool, &'static str> {
     }
 }
 
+pub(super) fn on_or_off(text: &str) -> Result<bool, &'static str> {
+    switch(text).map_err(|_| "write on or off")
+}
+
 pub(super) fn seed(text: &str) -> Result<u64, String> {
     whole(text, 0, u64::MAX)
 }

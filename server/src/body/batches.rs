@@ -8,16 +8,17 @@ use bytes::{Bytes, BytesMut};
 use tokio_stream::Stream;
 
 use crate::body::piece::PIECE_BYTES;
-use crate::call::refusal::Refusal;
+use crate::call::ending::Ending;
 
-/// The messages of an answer, each with its prefix. A refusal is the last item.
-pub(crate) type MessageStream = Pin<Box<dyn Stream<Item = Result<Bytes, Refusal>> + Send>>;
+/// The messages of an answer, each with its prefix. How the call ends instead of being answered is the last
+/// item.
+pub(crate) type MessageStream = Pin<Box<dyn Stream<Item = Result<Bytes, Ending>> + Send>>;
 
 /// Messages as they become ready, in as few chunks as possible.
 pub(crate) struct Batches {
     messages: MessageStream,
     /// How the messages end, once that is known.
-    end: Option<Result<(), Refusal>>,
+    end: Option<Result<(), Ending>>,
 }
 
 impl Batches {
@@ -25,16 +26,16 @@ impl Batches {
         Self { messages, end: None }
     }
 
-    /// The next chunk. [`None`] if there are no more and nothing was refused.
+    /// The next chunk. [`None`] if there are no more and the call was answered.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Refusal>>> {
+    ) -> Poll<Option<Result<Bytes, Ending>>> {
         let mut batch = Batch::default();
         while self.end.is_none() && batch.bytes < PIECE_BYTES {
             match self.messages.as_mut().poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => batch.add(message),
-                Poll::Ready(Some(Err(refusal))) => self.end = Some(Err(refusal)),
+                Poll::Ready(Some(Err(ending))) => self.end = Some(Err(ending)),
                 Poll::Ready(None) => self.end = Some(Ok(())),
                 Poll::Pending if batch.bytes == 0 => return Poll::Pending,
                 Poll::Pending => break,
@@ -44,7 +45,7 @@ impl Batches {
             return Poll::Ready(Some(Ok(batch.into_bytes())));
         }
         Poll::Ready(match self.end.replace(Ok(())) {
-            Some(Err(refusal)) => Some(Err(refusal)),
+            Some(Err(ending)) => Some(Err(ending)),
             _ => None,
         })
     }

@@ -9,7 +9,7 @@ use self::parameter::Parameter;
 use self::urlencoded::Urlencoded;
 
 /// The field names to look for.
-const NAMES: [&str; 2] = ["delay", "behavior"];
+const NAMES: [&str; 3] = ["delay", "behavior", "status"];
 /// The length of the longest of them.
 const LONGEST_NAME: usize = "behavior".len();
 

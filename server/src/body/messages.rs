@@ -85,6 +85,16 @@ impl<M: Message + Default> Requests<M> {
         Poll::Ready(Ok(()))
     }
 
+    /// Reads until it is known whether the request ends here. A message that follows is left there.
+    pub(crate) fn poll_is_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Refusal>> {
+        while self.bytes.message_len().is_none() {
+            if self.is_end() || ready!(self.poll_more(cx)?).is_none() {
+                return Poll::Ready(Ok(true));
+            }
+        }
+        Poll::Ready(Ok(false))
+    }
+
     /// Whether nothing more can arrive.
     pub(crate) fn is_end(&self) -> bool {
         self.intake.has_ended()

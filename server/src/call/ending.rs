@@ -1,17 +1,20 @@
 //! How a call ends: as a sentence, as a gRPC status, as an HTTP status, and as a counted outcome.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use longsync::duration::to_proto;
 use longsync::v1::Timing;
+use longsync_behavior::{Failure, Fault, FaultClause, Pushback};
 use longsync_text::duration::text;
 use prost::Message as _;
 use prost_types::Any;
-use tonic::metadata::MetadataValue;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::{Code, Status};
 
-use crate::call::refusal::Refusal;
+use crate::call::refusal::{Refusal, any};
 use crate::shared::counters::Outcome;
 
 /// How a call ends. The code that ends the call states it; it is never inferred from a status.
@@ -25,6 +28,8 @@ pub(crate) enum Ending {
     Deadline(Duration),
     /// At the end of a drain.
     Drained,
+    /// By this fault, which its behavior planned in place of an answer.
+    Planned(Arc<FaultClause>),
 }
 
 impl From<Refusal> for Ending {
@@ -41,6 +46,36 @@ impl Ending {
             Self::Refused(_) => Outcome::Refused,
             Self::Deadline(_) => Outcome::DeadlineExceeded,
             Self::Drained => Outcome::Drained,
+            Self::Planned(clause) => match clause.fault() {
+                Fault::Reset(_) => Outcome::Reset,
+                Fault::Hang => Outcome::Hung,
+                Fault::GoAway(_) | Fault::Drop { .. } => Outcome::Dropped,
+                _ => Outcome::Failed,
+            },
+        }
+    }
+
+    /// The planned error, if it ends with one. Any other planned fault has no status of its own.
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Planned(clause) => match clause.fault() {
+                Fault::Fail(failure) | Fault::FailFirst { failure, .. } => Some(failure),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Whether nothing follows it: it is a planned fault other than an error.
+    pub(crate) fn leaves_no_status(&self) -> bool {
+        self.planned().is_some() && self.failure().is_none()
+    }
+
+    /// The fault that ends the call, if one does.
+    pub(crate) fn planned(&self) -> Option<&FaultClause> {
+        match self {
+            Self::Planned(clause) => Some(clause),
+            _ => None,
         }
     }
 
@@ -49,7 +84,12 @@ impl Ending {
             Self::Answered => Code::Ok,
             Self::Refused(refusal) => refusal.code(),
             Self::Deadline(_) => Code::DeadlineExceeded,
-            Self::Drained => Code::Unavailable,
+            // A call that hangs ends with the drain.
+            Self::Drained | Self::Planned(_) => {
+                self.failure().map_or(Code::Unavailable, |failure| {
+                    Code::from_i32(failure.grpc_code().number().into())
+                })
+            }
         }
     }
 
@@ -58,9 +98,12 @@ impl Ending {
             Self::Answered => String::new(),
             Self::Refused(refusal) => refusal.message(),
             Self::Deadline(timeout) => format!("the deadline of {} has passed", text(*timeout)),
-            Self::Drained => {
-                "the server is shutting down: call another server, or this one later".to_owned()
-            }
+            Self::Drained | Self::Planned(_) => match self.failure() {
+                Some(failure) => failure.message().to_owned(),
+                None => {
+                    "the server is shutting down: call another server, or this one later".to_owned()
+                }
+            },
         }
     }
 
@@ -69,12 +112,16 @@ impl Ending {
         let refusal = match self {
             Self::Answered => return Status::ok(""),
             Self::Refused(refusal) => Some(refusal),
-            Self::Deadline(_) | Self::Drained => None,
+            Self::Deadline(_) | Self::Drained | Self::Planned(_) => None,
         };
         let mut details = Vec::with_capacity(2);
         details.extend(refusal.and_then(Refusal::detail));
+        details.extend(self.failure().and_then(retry_info));
         details.push(timing_detail(timing));
         let mut status = with_details(self.code(), self.message(), details);
+        if let Some(pushback) = self.failure().and_then(Failure::pushback) {
+            status.metadata_mut().insert("grpc-retry-pushback-ms", pushback_millis(pushback));
+        }
         if let Some(Refusal::Encoding(_)) = refusal {
             let accepted = MetadataValue::from_static("identity");
             status.metadata_mut().insert("grpc-accept-encoding", accepted);
@@ -89,17 +136,42 @@ impl Ending {
         trailers
     }
 
+    /// After how many seconds an HTTP client should try again, rounded up, if that is planned.
+    pub(crate) fn retry_after(&self) -> Option<u64> {
+        let after = self.failure()?.retry_info()?;
+        Some(after.as_secs() + u64::from(after.subsec_nanos() > 0))
+    }
+
     /// The status of an HTTP answer that ends this way.
     pub(crate) fn http_status(&self) -> StatusCode {
         match self {
             Self::Answered => StatusCode::OK,
             Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Planned(_) => {
+                let status =
+                    self.failure().and_then(|it| StatusCode::from_u16(it.http_status()).ok());
+                status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::Drained
             | Self::Refused(
                 Refusal::Exhausted { .. } | Refusal::TooLong(_) | Refusal::Fixed { .. },
             ) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Refused(_) => StatusCode::BAD_REQUEST,
         }
+    }
+}
+
+/// When the client should try again, as a detail of a status.
+fn retry_info(failure: &Failure) -> Option<Any> {
+    let retry_delay = Some(to_proto(failure.retry_info()?));
+    Some(any("google.rpc.RetryInfo", &tonic_types::pb::RetryInfo { retry_delay }))
+}
+
+/// In the form of gRFC A6: a negative number means never.
+fn pushback_millis(pushback: Pushback) -> MetadataValue<Ascii> {
+    match pushback {
+        Pushback::AfterMs(millis) => MetadataValue::from(millis),
+        _ => MetadataValue::from(-1),
     }
 }
 

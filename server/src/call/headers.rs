@@ -2,7 +2,9 @@
 
 use http::{HeaderMap, HeaderValue};
 use longsync_behavior::Behavior;
+use longsync_behavior::rpc_behavior::RPC_BEHAVIOR;
 
+use crate::call::header_request::{ForeignHeaders, HeaderRequest};
 use crate::call::plan::check_call_id;
 use crate::call::refusal::Refusal;
 
@@ -11,8 +13,10 @@ use crate::call::refusal::Refusal;
 pub(crate) struct CallHeaders {
     /// `grpc-timeout`, as it was sent.
     pub(crate) timeout: Option<HeaderValue>,
-    /// Parsed at once, because the text could take 16 KiB for as long as the call waits.
-    pub(crate) behavior: Option<Result<Behavior, String>>,
+    /// How they ask that the call be answered. Boxed, because they rarely do.
+    pub(crate) asked: Option<Box<HeaderRequest>>,
+    /// Why one of Envoy's headers is refused.
+    pub(crate) refused: Option<Box<Refusal>>,
     /// The name of the call, or what is wrong with it.
     pub(crate) call_id: Option<Result<String, String>>,
     /// The name of one of our headers that was sent more than once, so that it is not clear which value is
@@ -21,32 +25,59 @@ pub(crate) struct CallHeaders {
     /// Which attempt of a retried call this is, from 1: gRPC's header (gRFC A6) gives the number of previous
     /// attempts; Envoy's, which counts only if gRPC's is missing, gives the number of this one.
     pub(crate) attempt: u32,
+    /// Whether either header is there.
+    pub(crate) states_attempt: bool,
     /// Whether the call specifies how its messages are encoded.
     pub(crate) has_encoding: bool,
     /// W3C's `traceparent`, kept only if the log line that contains it is enabled.
     pub(crate) traceparent: Option<Box<HeaderValue>>,
+    /// What the client of gRPC's interop tests wants back.
+    pub(crate) echo: Option<Box<EchoedMetadata>>,
+}
+
+/// The headers of gRPC's interop tests that the server sends back (interop-test-descriptions.md, "Echo
+/// Metadata").
+#[derive(Debug, Default)]
+pub(crate) struct EchoedMetadata {
+    /// In the headers of the answer.
+    pub(crate) initial: Option<HeaderValue>,
+    /// In its trailers.
+    pub(crate) trailing: Option<HeaderValue>,
+}
+
+/// The names of these headers.
+pub(crate) const ECHO_INITIAL: &str = "x-grpc-test-echo-initial";
+pub(crate) const ECHO_TRAILING: &str = "x-grpc-test-echo-trailing-bin";
+
+/// How headers are read.
+#[derive(Clone, Copy)]
+pub(crate) struct HeaderRules<'a> {
+    /// Parses the text of a behavior.
+    pub(crate) read_behavior: &'a dyn Fn(&str) -> Result<Behavior, String>,
+    /// [`None`] if headers of other software do not count.
+    pub(crate) foreign: Option<ForeignHeaders<'a>>,
+    /// Whether Envoy's count of attempts is taken.
+    pub(crate) takes_attempt_count: bool,
+    /// Whether the headers of gRPC's interop tests are sent back.
+    pub(crate) echoes: bool,
 }
 
 /// The longest `traceparent` that is kept, in bytes: those of today have 55.
 const MAX_TRACEPARENT_BYTES: usize = 256;
 
 impl CallHeaders {
-    /// Reads the headers. If a header is repeated, the first value counts; for the attempts it is the last,
-    /// because software that retries a call which was already a retry appends its own header. `read_behavior`
-    /// parses the text of a behavior.
-    pub(crate) fn read(
-        headers: &HeaderMap,
-        read_behavior: impl Fn(&str) -> Result<Behavior, String>,
-    ) -> Self {
+    /// Reads the headers. If a header is repeated, the first value counts; for gRPC's attempts it is the last,
+    /// because software that retries a call which was already a retry appends its own header.
+    pub(crate) fn read(headers: &HeaderMap, rules: &HeaderRules<'_>) -> Self {
         let (mut read, mut envoy) = (Self::default(), 0);
         for (name, value) in headers {
             match name.as_str() {
                 "grpc-timeout" if read.timeout.is_none() => read.timeout = Some(value.clone()),
                 longsync::BEHAVIOR_HEADER => {
-                    if read.behavior.is_some() {
+                    let behavior = text(value).and_then(rules.read_behavior);
+                    if read.asked().behavior.replace(behavior).is_some() {
                         read.repeated = Some(longsync::BEHAVIOR_HEADER);
                     }
-                    read.behavior = Some(text(value).and_then(&read_behavior));
                 }
                 longsync::CALL_ID_HEADER => {
                     if read.call_id.is_some() {
@@ -55,7 +86,18 @@ impl CallHeaders {
                     read.call_id = Some(text(value).map(str::to_owned));
                 }
                 "grpc-previous-rpc-attempts" => read.attempt = attempt(value),
-                "x-envoy-attempt-count" if envoy == 0 => envoy = number(value).unwrap_or_default(),
+                "x-envoy-attempt-count" if envoy == 0 && rules.takes_attempt_count => {
+                    envoy = number(value).unwrap_or_default();
+                }
+                RPC_BEHAVIOR if rules.foreign.is_some() => read.asked().names_host = true,
+                name if name.starts_with("x-envoy-fault-") => {
+                    if let Some(foreign) = rules.foreign {
+                        let wrong = foreign.read_envoy(name, value, &mut read.asked().envoy);
+                        read.refused = read.refused.take().or_else(|| wrong.err().map(Box::new));
+                    }
+                }
+                ECHO_INITIAL if rules.echoes => read.echo().initial = Some(value.clone()),
+                ECHO_TRAILING if rules.echoes => read.echo().trailing = Some(value.clone()),
                 "grpc-encoding" => read.has_encoding = true,
                 "traceparent" if has_call_lines() && value.len() <= MAX_TRACEPARENT_BYTES => {
                     read.traceparent = Some(Box::new(value.clone()));
@@ -63,6 +105,13 @@ impl CallHeaders {
                 _ => {}
             }
         }
+        let previous_attempts = read.attempt.saturating_sub(1);
+        if let (Some(asked), Some(foreign)) = (&mut read.asked, rules.foreign)
+            && asked.names_host
+        {
+            asked.rpc_behavior = foreign.read_rpc_behavior(headers, previous_attempts);
+        }
+        read.states_attempt = read.attempt > 0 || envoy > 0;
         if read.attempt == 0 {
             read.attempt = envoy.max(1);
         }
@@ -71,7 +120,15 @@ impl CallHeaders {
 
     /// Removes the headers that concern only our own service: for any other call they may contain anything.
     pub(crate) fn leave_ours_out(&mut self) {
-        (self.behavior, self.call_id, self.repeated) = (None, None, None);
+        (self.asked, self.refused, self.call_id, self.repeated) = (None, None, None, None);
+    }
+
+    fn echo(&mut self) -> &mut EchoedMetadata {
+        self.echo.get_or_insert_default()
+    }
+
+    fn asked(&mut self) -> &mut HeaderRequest {
+        self.asked.get_or_insert_default()
     }
 
     /// Takes the name of the call, which is empty if the headers contain none.
@@ -109,7 +166,14 @@ mod tests {
     use super::*;
 
     fn of(headers: &HeaderMap) -> CallHeaders {
-        CallHeaders::read(headers, |_| Ok(Behavior::constant(Duration::ZERO)))
+        let foreign = ForeignHeaders { host: "here", max_delay: Duration::from_secs(3_600) };
+        let rules = HeaderRules {
+            read_behavior: &|_| Ok(Behavior::constant(Duration::ZERO)),
+            foreign: Some(foreign),
+            takes_attempt_count: true,
+            echoes: false,
+        };
+        CallHeaders::read(headers, &rules)
     }
 
     #[test]
@@ -136,6 +200,25 @@ mod tests {
         headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("1"));
         headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("4"));
         assert_eq!(of(&headers).attempt, 5);
+    }
+
+    #[test]
+    fn headers_of_other_software_are_read() {
+        let mut headers = HeaderMap::new();
+        headers.append("x-envoy-fault-delay-request", HeaderValue::from_static("250"));
+        headers.append("rpc-behavior", HeaderValue::from_static("succeed-on-retry-attempt-1"));
+        headers.append("rpc-behavior", HeaderValue::from_static("error-code-14"));
+        let behavior = |headers: &HeaderMap| {
+            let asked = of(headers).asked.unwrap();
+            assert!(asked.names_host && asked.envoy.are_any());
+            asked.rpc_behavior.unwrap().unwrap().text().to_owned()
+        };
+        assert_eq!(behavior(&headers), "fail(100%, UNAVAILABLE)");
+        headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("1"));
+        assert_eq!(behavior(&headers), "0s");
+        headers.append("x-envoy-fault-abort-request", HeaderValue::from_static("5O3"));
+        let refused = of(&headers).refused.unwrap();
+        assert!(refused.message().starts_with("x-envoy-fault-abort-request: "), "{refused:?}");
     }
 
     #[test]

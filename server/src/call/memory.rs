@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use super::Call;
+use crate::call::plan::behavior_bytes;
 use crate::call::refusal::Refusal;
 use crate::record::side::SideCounts;
 use crate::record::{add, subtract};
@@ -38,6 +39,14 @@ impl Call {
         debug_assert!(bytes <= self.buffered_bytes.load(Ordering::Relaxed), "{bytes} are released");
         subtract(&self.buffered_bytes, bytes);
         self.record.release(bytes);
+    }
+
+    /// Releases what was held for an answer that will never come: only the behaviors in its headers, and the
+    /// one that was applied, stay in memory.
+    pub(super) fn release_answer(&self) {
+        let applied = self.state().applied.as_ref().map_or(0, behavior_bytes);
+        let stays = self.header_bytes() + applied;
+        self.release(self.buffered_bytes.load(Ordering::Relaxed).saturating_sub(stays));
     }
 
     /// Called when a message has been taken: `kept` of its bytes stay in memory, in place of the `held` bytes
@@ -92,15 +101,21 @@ impl Call {
         )
     }
 
-    /// Whether the bytes of its request are counted. Other services need few: health checks are never refused
-    /// for lack of memory, and streams hold their total cost from the start.
+    /// Whether the bytes of its request are counted. Health and reflection need few: health checks are never
+    /// refused for lack of memory, and streams hold their total cost from the start.
     pub(crate) fn holds_requests(&self) -> bool {
-        self.kind.is_some()
+        self.kind.is_some() || self.is_interop.load(Ordering::Relaxed)
     }
 
-    /// Whether the bytes of its answers are counted. Other services, and HTTP, send few.
+    /// Whether the bytes of its answers are counted. Health, reflection and HTTP send few.
     pub(super) fn holds_answers(&self) -> bool {
-        self.kind.is_some_and(|kind| kind != CallKind::Http)
+        self.holds_requests() && self.kind != Some(CallKind::Http)
+    }
+
+    /// Notes that it is a call of gRPC's interop tests, whose messages may be as long as those of our own
+    /// calls.
+    pub(crate) fn is_of_interop(&self) {
+        self.is_interop.store(true, Ordering::Relaxed);
     }
 }
 

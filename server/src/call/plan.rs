@@ -1,5 +1,6 @@
 //! Turns what a caller asks for into what the server will do. Pure: no clock, no I/O.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,12 +8,16 @@ use longsync::duration::from_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
+use longsync_behavior::envoy::EnvoyDraw;
+use longsync_behavior::rpc_behavior::RPC_BEHAVIOR;
 use longsync_behavior::{
-    AppliedBehavior, Behavior, BehaviorSource, DecideError, Decision, DrawKey, decide,
+    AppliedBehavior, Behavior, BehaviorSource, DecideError, Decision, DrawKey, FaultClause,
+    FaultMoment, decide,
 };
 use longsync_text::duration::parse as parse_duration;
 
 use crate::call::refusal::Refusal;
+use crate::call::wait::nanos;
 use crate::config::Limits;
 
 /// A delay in the form in which the caller sent it.
@@ -30,6 +35,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) delay: Option<RequestedDelay<'a>>,
     pub(crate) behavior: &'a str,
     pub(crate) header: Option<Result<&'a Behavior, &'a str>>,
+    pub(crate) rpc_behavior: Option<Result<&'a Behavior, &'a str>>,
     pub(crate) payload: Option<&'a Bytes>,
     pub(crate) echo_payload: bool,
     pub(crate) response_bytes: u32,
@@ -47,6 +53,7 @@ macro_rules! ask_from {
                     delay: message.delay.as_ref().map(RequestedDelay::Message),
                     behavior: &message.behavior,
                     header: None,
+                    rpc_behavior: None,
                     payload: Some(&message.payload),
                     echo_payload: message.echo_payload,
                     response_bytes: message.response_bytes,
@@ -89,7 +96,10 @@ impl AnswerPayload {
 /// What the server will do: wait for the planned time, then answer with the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Plan {
-    pub(crate) delay: Duration,
+    /// In nanoseconds, because a call keeps its plan while it waits, and each byte counts.
+    delay_ns: u64,
+    /// The fault that hits the call or message.
+    pub(crate) fault: Option<Arc<FaultClause>>,
     pub(crate) applied: AppliedBehavior,
     pub(crate) payload: AnswerPayload,
 }
@@ -114,6 +124,85 @@ pub(crate) fn text_bytes(text: &str) -> u64 {
 }
 
 impl Plan {
+    pub(crate) fn delay(&self) -> Duration {
+        Duration::from_nanos(self.delay_ns)
+    }
+
+    /// Lets the call wait longer.
+    pub(crate) fn add_delay(&mut self, delay: Duration) {
+        self.delay_ns = self.delay_ns.saturating_add(nanos(delay));
+    }
+
+    /// Adds what Envoy's headers do: their delay comes first, and then their error in place of everything else.
+    /// Their rate counts if the behavior has no fault.
+    pub(crate) fn add_envoy(&mut self, envoy: EnvoyDraw) {
+        let EnvoyDraw { delay, abort, throughput } = envoy;
+        if abort.is_some() {
+            (self.delay_ns, self.fault) = (nanos(delay), abort);
+            return;
+        }
+        self.add_delay(delay);
+        self.fault = self.fault.take().or(throughput);
+    }
+
+    /// Whether Envoy's headers abort the call.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.is_abort())
+    }
+
+    /// The same plan for a later message of a call whose fault is that of its first message.
+    ///
+    /// # Errors
+    /// If the message's own behavior has a fault.
+    pub(crate) fn without_fault(self) -> Result<Self, Refusal> {
+        if let AppliedBehavior::Behavior(behavior) = &self.applied
+            && let Some(fault) = behavior.faults().clauses().next()
+        {
+            let why = format!(
+                "{fault} is a fault of the call: only its first message may bring one; leave it out"
+            );
+            return Err(Refusal::invalid("behavior", why));
+        }
+        Ok(Self { fault: None, ..self })
+    }
+
+    /// The plan of one message of an exchange, and the fault of the call, which only the first message may
+    /// have. The messages' own faults stay in their plans.
+    ///
+    /// # Errors
+    /// If the message's own behavior has a fault that has no place there.
+    pub(crate) fn of_message(
+        self,
+        is_first: bool,
+    ) -> Result<(Self, Option<Arc<FaultClause>>), Refusal> {
+        if let AppliedBehavior::Behavior(behavior) = &self.applied {
+            let wrong = |why: String| Err(Refusal::invalid("behavior", why));
+            for fault in behavior.faults().clauses() {
+                if fault.at() > 0 {
+                    return wrong(format!(
+                        "{fault} has at=, which has no place in the behavior of a message: leave it out"
+                    ));
+                }
+                if fault.is_of_call() && !is_first {
+                    return wrong(format!(
+                        "{fault} is a fault of the call: only its first message may bring one; leave it out"
+                    ));
+                }
+            }
+        }
+        match self.fault {
+            Some(fault) if fault.is_of_call() => {
+                Ok((Self { fault: None, ..self }, Some(fault).filter(|_| is_first)))
+            }
+            _ => Ok((self, None)),
+        }
+    }
+
+    /// The fault, if it takes the place of an answer at this moment.
+    pub(crate) fn fault_at(&self, moment: FaultMoment) -> Option<&Arc<FaultClause>> {
+        self.fault.as_ref().filter(|fault| fault.ends_call_at(moment))
+    }
+
     /// How many bytes the plan keeps in memory of what its caller sent.
     pub(crate) fn held_bytes(&self) -> u64 {
         self.payload.held_bytes() + behavior_bytes(&self.applied)
@@ -132,9 +221,9 @@ pub(crate) fn plan(
 ) -> Result<Plan, Refusal> {
     // First, because the draws hash the name, and a message may be large.
     check_call_id("call_id", ask.call_id)?;
-    let Decision { delay, applied, .. } = decide(&ask.of_behavior(), key, server)?;
+    let Decision { delay, fault, applied, .. } = decide(&ask.of_behavior(), key, server)?;
     let payload = payload(ask, limits)?;
-    Ok(Plan { delay, applied, payload })
+    Ok(Plan { delay_ns: nanos(delay), fault, applied, payload })
 }
 
 /// Checks the name of a call, which was given in `field`.
@@ -157,6 +246,7 @@ impl<'a> Ask<'a> {
             delay: self.delay.map(RequestedDelay::read),
             behavior: self.behavior,
             header: self.header,
+            rpc_behavior: self.rpc_behavior,
         }
     }
 }
@@ -175,6 +265,7 @@ impl From<DecideError> for Refusal {
         let field = match refused.place {
             BehaviorSource::Delay => "delay",
             BehaviorSource::Header => longsync::BEHAVIOR_HEADER,
+            BehaviorSource::RpcBehavior => RPC_BEHAVIOR,
             _ => "behavior",
         };
         Self::invalid(field, refused.why)
@@ -250,13 +341,13 @@ mod tests {
         assert_eq!(field(of(&text("250"))), "delay");
         assert_eq!(field(of(&text("61m"))), "delay");
         assert_eq!(field(of(&Ask { behavior: "1s", ..text("1s") })), "delay");
-        assert_eq!(field(of(&Ask { behavior: "hang(1%)", ..Ask::default() })), "behavior");
+        assert_eq!(field(of(&Ask { behavior: "hung(1%)", ..Ask::default() })), "behavior");
         let header = Some(Err("wrong"));
         assert_eq!(field(of(&Ask { header, ..Ask::default() })), "x-longsync-behavior");
         let both = Ask { echo_payload: true, response_bytes: 1, ..Ask::default() };
         assert_eq!(field(of(&both)), "response_bytes");
         let call_id = &*"a".repeat(MAX_CALL_ID_BYTES + 1);
-        assert_eq!(field(of(&Ask { call_id, behavior: "hang(1%)", ..Ask::default() })), "call_id");
+        assert_eq!(field(of(&Ask { call_id, behavior: "hung(1%)", ..Ask::default() })), "call_id");
         let large = Ask { response_bytes: 4 * 1024 * 1024 + 1, ..Ask::default() };
         assert_eq!(field(of(&large)), "response_bytes");
     }

@@ -48,6 +48,13 @@ pub(crate) enum Refusal {
     Encoding(String),
     /// It asks one of the services besides our own for something that does not exist.
     NotFound(String),
+    /// It asks one of the services besides our own for this status.
+    Asked {
+        /// Its code.
+        code: Code,
+        /// Its message.
+        message: String,
+    },
     /// The client takes too long to send what it has begun.
     TooSlow {
         /// The time limit, without the time that is added for its bytes.
@@ -100,6 +107,7 @@ impl Refusal {
             Self::CutShort | Self::NotAMessage(_) => Code::Internal,
             Self::NotFound(_) => Code::NotFound,
             Self::TooSlow { .. } => Code::DeadlineExceeded,
+            Self::Asked { code, .. } => *code,
         }
     }
 
@@ -112,6 +120,7 @@ impl Refusal {
                 format!("{why} (--{limit}): try again with less, or later")
             }
             Self::Fixed { why, .. }
+            | Self::Asked { message: why, .. }
             | Self::NotAMessage(why)
             | Self::Encoding(why)
             | Self::NotFound(why) => why.clone(),
@@ -154,6 +163,7 @@ impl Refusal {
             | Self::NotAMessage(_)
             | Self::Encoding(_)
             | Self::NotFound(_)
+            | Self::Asked { .. }
             | Self::TooSlow { .. } => return None,
         })
     }
@@ -172,6 +182,7 @@ fn quota(limit: &str, why: &str) -> Any {
     )
 }
 
-fn any(name: &str, message: &impl prost::Message) -> Any {
+/// A detail of a status.
+pub(super) fn any(name: &str, message: &impl prost::Message) -> Any {
     Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
 }

@@ -162,7 +162,7 @@ impl Call {
     /// The time that the call's waits have reached by `now`: never beyond its deadline, however late that is
     /// noticed.
     pub(crate) fn reached(&self, now: Instant) -> Instant {
-        self.deadline.map_or(now, |deadline| deadline.at().min(now))
+        self.deadline().map_or(now, |deadline| deadline.at().min(now))
     }
 
     /// Called when a wait that nobody held up has run out.

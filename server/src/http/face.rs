@@ -5,29 +5,30 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use longsync::duration::from_proto;
 use longsync::v1::Timing;
 use longsync::{DONE, HTTP_PATH};
-use longsync_behavior::Behavior;
+use longsync_behavior::{AppliedBehavior, Fault, FaultMoment};
 use longsync_text::quoted;
 use tonic::body::Body;
 
 use crate::body::rest::BodyError;
 use crate::call::Call;
 use crate::call::ending::Ending;
-use crate::call::plan::{Ask, Plan, RequestedDelay};
+use crate::call::plan::{AnswerPayload, Plan};
 use crate::call::refusal::Refusal;
-use crate::call::wait::Wait;
 use crate::config::Config;
 use crate::examples::Examples;
 use crate::http::plain::{of_type, text};
+use crate::http::query::Query;
 use crate::http::{accept, host, metrics, page, stats};
 use crate::shared::format::Format;
 use crate::worker::Worker;
 
-/// The answer to a request that is not gRPC.
-pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+/// The answer to a request that is not gRPC, or how its call ends instead.
+pub(crate) type BoxAnswer = Pin<Box<dyn Future<Output = Result<Response<Body>, Ending>> + Send>>;
 
 /// Whether a request is a call, which waits and is counted.
 pub(crate) fn is_call<B>(request: &Request<B>) -> bool {
@@ -53,12 +54,13 @@ pub(crate) fn answer<B>(
     match request.uri().path() {
         "/metrics" if is_read(request.method()) => {
             let metrics = counted(Arc::clone(worker), accept::format(request.headers()));
-            Box::pin(async move { varying(metrics.await) })
+            Box::pin(async move { Ok(varying(metrics.await)) })
         }
         "/stats.json" if is_read(request.method()) => {
-            Box::pin(counted(Arc::clone(worker), Format::Json))
+            let stats = counted(Arc::clone(worker), Format::Json);
+            Box::pin(async move { Ok(stats.await) })
         }
-        _ => Box::pin(ready(at_once(worker, request))),
+        _ => Box::pin(ready(Ok(at_once(worker, request)))),
     }
 }
 
@@ -130,79 +132,66 @@ fn varying(mut response: Response<Body>) -> Response<Body> {
 
 /// The answer to a call that ends this way before its wait is over.
 pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
-    timed(text(ending.http_status(), format!("{}\n", ending.message())), &call.timing_at_end())
+    let mut response = text(ending.http_status(), format!("{}\n", ending.message()));
+    if let Some(seconds) = ending.retry_after() {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    timed(response, &call.timing_at_end(ending))
 }
 
 type PlanResult = Result<(Plan, SystemTime), Refusal>;
 
 fn planned(call: &Call, query: &str) -> PlanResult {
-    let Query { delay, behavior, call_id } = asked(query)?;
-    let ask = Ask {
-        delay: delay.as_deref().map(RequestedDelay::Text),
-        behavior: behavior.as_deref().unwrap_or_default(),
-        call_id: call_id.as_deref().unwrap_or_default(),
-        ..Ask::default()
-    };
-    let (plan, received_at) = call.plan(ask, 0, call.arrived())?;
-    call.hold(plan.held_bytes())?;
+    let query = Query::read(query)?;
+    let (mut plan, received_at) = call.plan(query.as_ask(), 0, call.arrived())?;
+    if let Some(status) = query.status {
+        call.may_choose("status")?;
+        // With a status, the caller has chosen everything that the server's behavior might do.
+        plan.applied = AppliedBehavior::Delay(plan.delay());
+        if !plan.is_aborted() {
+            plan.fault = Some(status);
+        }
+    }
+    call.hold(plan.held_bytes() + plan.payload.len() as u64)?;
     Ok((plan, received_at))
 }
 
-async fn long_sync(call: &Call, planned: PlanResult) -> Response<Body> {
-    let (plan, received_at) = match planned {
-        Ok(planned) => planned,
-        Err(refusal) => {
-            let ending = Ending::Refused(refusal);
-            call.finish(ending.clone());
-            return ended(&ending, call);
-        }
-    };
-    let wait = Wait::new(call.arrived(), plan.delay).after_standing(call.queued_at(call.arrived()));
+async fn long_sync(call: &Call, planned: PlanResult) -> Result<Response<Body>, Ending> {
+    let (mut plan, received_at) = planned?;
+    call.count_attempt(&mut plan, "");
+    if let Some(fault) = plan.fault_at(FaultMoment::Before) {
+        return Err(call.ending_by(fault));
+    }
+    let start = call.arrived();
+    let wait = call.first_wait(start, &plan);
     let spent = call.wait(wait).await;
-    timed(text(StatusCode::OK, DONE), &call.timing(spent, &plan.applied, received_at))
-}
-
-/// The parameters of a query.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Query {
-    delay: Option<String>,
-    behavior: Option<String>,
-    call_id: Option<String>,
-}
-
-fn asked(query: &str) -> Result<Query, Refusal> {
-    let mut asked = Query::default();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let place = match &*name {
-            "delay" => &mut asked.delay,
-            "behavior" => &mut asked.behavior,
-            "call_id" => &mut asked.call_id,
-            _ => {
-                let why = format!(
-                    "{} is not a known parameter: send delay, behavior or call_id",
-                    quoted(&name)
-                );
-                return Err(Refusal::invalid("query", why));
-            }
-        };
-        if place.replace(value.into_owned()).is_some() {
-            return Err(Refusal::invalid(&name, "given twice: send it once"));
+    if let Some(fault) = plan.fault_at(FaultMoment::After) {
+        return Err(call.ending_after(fault, wait, spent));
+    }
+    call.begins_answer(plan.fault.as_ref());
+    let timing = call.timing(spent, &plan.applied, plan.fault.as_deref(), received_at);
+    let answer = match &plan.payload {
+        AnswerPayload::Zeros(bytes) => {
+            let zeros = Bytes::from(vec![0; *bytes as usize]);
+            of_type("application/octet-stream", text(StatusCode::OK, zeros))
         }
+        _ => text(StatusCode::OK, DONE),
+    };
+    let mut response = timed(answer, &timing);
+    if plan.fault.is_some_and(|fault| *fault.fault() == Fault::GoAway(None)) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    if let Some(behavior) = asked.behavior.as_deref().filter(|behavior| behavior.is_empty()) {
-        // In a message, an empty behavior is none; in a query, it is rather a variable which is not set.
-        let read = behavior.parse::<Behavior>();
-        read.map_err(|why| Refusal::invalid("behavior", why.to_string()))?;
-    }
-    Ok(asked)
+    Ok(response)
 }
 
 /// The refusal of a call because of the body of its request.
 pub(crate) fn refusal_of_body(bad: BodyError) -> Refusal {
     match bad {
         BodyError::Names(field) => {
+            let value = if field == "status" { "503" } else { "250ms" };
             let why = format!(
-                "it is in the body, which is not used: put it in the query, as in {HTTP_PATH}?{field}=250ms"
+                "it is in the body, which is not used: put it in the query, as in \
+                 {HTTP_PATH}?{field}={value}"
             );
             Refusal::invalid(field, why)
         }
@@ -213,16 +202,23 @@ pub(crate) fn refusal_of_body(bad: BodyError) -> Refusal {
     }
 }
 
-/// Adds the `server-timing` header, in milliseconds, as its specification requires.
+/// Adds the `server-timing` header, in milliseconds, as its specification requires, and the fault as a
+/// description.
 fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
     let figures =
         [("planned", &timing.planned), ("waited", &timing.waited), ("queued", &timing.queued)];
+    let fault = Some(&timing.fault).filter(|fault| !fault.is_empty());
+    let fault = fault.map(|fault| {
+        let escaped = fault.replace('\\', "\\\\").replace('"', "\\\"");
+        format!("fault;desc=\"{escaped}\"")
+    });
     let value = figures
         .into_iter()
         .filter_map(|(name, duration)| {
             let duration = from_proto(duration.as_ref()?).ok()?;
             Some(format!("{name};dur={:.3}", duration.as_secs_f64() * 1e3))
         })
+        .chain(fault)
         .collect::<Vec<_>>()
         .join(", ");
     if let Ok(value) = HeaderValue::from_str(&value) {
@@ -232,14 +228,15 @@ fn timed(mut response: Response<Body>, timing: &Timing) -> Response<Body> {
 }
 
 fn what_to_try(config: &Config, host: &str) -> String {
-    let Examples { curl, curl_with_tail, grpcurl, describe, .. } = Examples::new(config, host);
-    let commands = [Some(curl), curl_with_tail, Some(grpcurl), Some(describe)];
+    let Examples { curl, curl_with_tail, curl_that_fails, grpcurl, describe, .. } =
+        Examples::new(config, host);
+    let commands = [Some(curl), curl_with_tail, curl_that_fails, Some(grpcurl), Some(describe)];
     let commands = commands.into_iter().flatten().collect::<Vec<_>>().join("\n    ");
     let behavior = &config.behavior;
     let (scope, parameters) = if config.is_fixed {
-        ("for every call", "?call_id=")
+        ("for every call", "?bytes= and ?call_id=")
     } else {
-        ("by default", "?delay= or ?behavior=, and ?call_id=")
+        ("by default", "?delay=, ?status= or ?behavior=, ?bytes= and ?call_id=")
     };
     format!(
         "longsync: a server that takes exactly as long as it is told ({behavior} {scope})
@@ -254,20 +251,4 @@ fn what_to_try(config: &Config, host: &str) -> String {
     /            a live version of the lesson, in a browser: http://{host}/
 "
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_query_is_decoded_and_unknown_parameters_are_refused() {
-        assert_eq!(asked("").unwrap(), Query::default());
-        assert_eq!(asked("delay=250ms").unwrap().delay.as_deref(), Some("250ms"));
-        let of_behavior = asked("behavior=constant%281s%29&call_id=a").unwrap();
-        assert_eq!(of_behavior.behavior.as_deref(), Some("constant(1s)"));
-        assert_eq!(of_behavior.call_id.as_deref(), Some("a"));
-        assert!(asked("delya=250ms").is_err());
-        assert!(asked("delay=1s&delay=2s").is_err());
-    }
 }

@@ -90,6 +90,7 @@ impl Collector for WorkerMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.0.counters.read(|snapshot| {
             calls(&mut encoder, snapshot)?;
+            faults(&mut encoder, snapshot, &self.0)?;
             held(&mut encoder, snapshot, &self.0)?;
             figures(&mut encoder, snapshot)
         })
@@ -116,6 +117,32 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Resul
         }
     }
     Ok(())
+}
+
+fn faults(
+    encoder: &mut DescriptorEncoder<'_>,
+    snapshot: &Snapshot,
+    shared: &Shared,
+) -> fmt::Result {
+    let help = "Planned faults that were applied, by clause; those of callers' behaviors together";
+    let mut faults = encoder.encode_descriptor("faults", help, None, COUNTER)?;
+    for (clause, count) in snapshot.faults() {
+        faults
+            .encode_family(&[("clause", clause)])?
+            .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+    }
+    let help = "Calls remembered for fail_first";
+    let (remembered, forgotten) = {
+        let seen = shared.seen_calls();
+        (seen.len() as u64, seen.forgotten())
+    };
+    encoder
+        .encode_descriptor("fail_first_calls", help, None, MetricType::Gauge)?
+        .encode_gauge(&remembered)?;
+    let help = "Calls that fail_first has forgotten to make room for others";
+    encoder
+        .encode_descriptor("fail_first_forgotten", help, None, COUNTER)?
+        .encode_counter::<NoLabelSet, _, u64>(&forgotten, None)
 }
 
 /// What the server currently holds, and the connections that it refused or closed.

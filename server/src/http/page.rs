@@ -99,11 +99,12 @@ fn filled(template: &str, word: impl Fn(&str) -> String) -> String {
 
 /// The commands to try, as items of a list.
 fn commands(config: &Config, address: &str) -> String {
-    let Examples { curl, curl_with_tail, grpcurl, call, race, load, .. } =
+    let Examples { curl, curl_with_tail, curl_that_fails, grpcurl, call, race, load, .. } =
         Examples::new(config, address);
     let tried = [
         ("curl", Some(curl)),
         ("A delay with a tail", curl_with_tail),
+        ("A planned failure", curl_that_fails),
         ("gRPC, without a proto file", Some(grpcurl)),
         ("Where the time of a call goes", config.is_fixed.then_some(call)),
         ("The race over HTTP/2", race),

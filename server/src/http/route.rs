@@ -1,6 +1,5 @@
 //! Routing: gRPC requests go to their service, all others to the HTTP face.
 
-use std::convert::Infallible;
 use std::future::{self, Future};
 use std::mem;
 use std::pin::Pin;
@@ -23,15 +22,17 @@ use crate::body::rest::Rest;
 use crate::body::room::Room;
 use crate::call::Call;
 use crate::call::ending::Ending;
-use crate::call::headers::CallHeaders;
-use crate::call::refusal::Refusal;
+use crate::call::fault::ResetByPlan;
+use crate::call::header_request::ForeignHeaders;
+use crate::call::headers::{CallHeaders, HeaderRules};
 use crate::http::face::{self, BoxAnswer};
 use crate::http::host;
 use crate::http::plain;
 use crate::record::ConnectionRecord;
-use crate::rpc::services;
+use crate::rpc::services::{self, interop};
 use crate::rpc::{self, unary};
 use crate::rpc::{BoxMessages, Handler};
+use crate::shared::Shared;
 use crate::shared::counters::CallKind;
 use crate::worker::Worker;
 
@@ -94,14 +95,14 @@ enum PendingResponse {
 impl PendingResponse {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ReadyResponse> {
         let came = match self {
-            Self::Http(response) => return response.as_mut().poll(cx).map(ReadyResponse::Response),
+            Self::Http(response) => ready!(response.as_mut().poll(cx)).map(ReadyResponse::Response),
             Self::Messages(messages) => {
                 ready!(messages.as_mut().poll(cx)).map(ReadyResponse::Messages)
             }
             Self::Unary(message) => ready!(Pin::new(message).poll(cx)).map(ReadyResponse::Message),
             Self::Over => return Poll::Pending,
         };
-        Poll::Ready(came.unwrap_or_else(ReadyResponse::Refused))
+        Poll::Ready(came.unwrap_or_else(ReadyResponse::Ended))
     }
 }
 
@@ -111,7 +112,8 @@ enum ReadyResponse {
     Messages(MessageStream),
     /// The only message of a gRPC call, with its prefix.
     Message(Bytes),
-    Refused(Refusal),
+    /// The call ends this way instead of being answered.
+    Ended(Ending),
 }
 
 impl ResponseFuture {
@@ -141,6 +143,12 @@ impl ResponseFuture {
         }
     }
 
+    /// Ends the call this way if that leaves no answer; see [`Call::end_unanswered`].
+    fn end_unanswered(&mut self, ending: &Ending) -> Option<Poll<ResetByPlan>> {
+        self.coming = PendingResponse::Over;
+        self.call.as_ref().and_then(|call| call.end_unanswered(ending))
+    }
+
     /// Reads the rest of the request during the wait. A form in the body may cause the call to be refused, so
     /// the answer waits until that is ruled out.
     fn read_rest(
@@ -149,7 +157,10 @@ impl ResponseFuture {
         cx: &mut Context<'_>,
     ) -> Poll<ReadyResponse> {
         let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
-        if let Some(bad) = rest.read_on(cx) {
+        // A call that hangs is not answered, whatever its body contains.
+        if let Some(bad) = rest.read_on(cx)
+            && !call.is_hung()
+        {
             call.cut(face::refusal_of_body(bad).into());
         }
         match (polled, rest.answer_waits_until()) {
@@ -157,7 +168,7 @@ impl ResponseFuture {
                 if response.status().is_success() =>
             {
                 call.wake_at(until);
-                self.coming = PendingResponse::Http(Box::pin(future::ready(response)));
+                self.coming = PendingResponse::Http(Box::pin(future::ready(Ok(response))));
                 Poll::Pending
             }
             (polled, _) => polled,
@@ -166,7 +177,7 @@ impl ResponseFuture {
 }
 
 impl Future for ResponseFuture {
-    type Output = Result<Response<AnswerBody>, Infallible>;
+    type Output = Result<Response<AnswerBody>, ResetByPlan>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -175,17 +186,22 @@ impl Future for ResponseFuture {
         let polled = if this.rest.is_some() { this.read_rest(polled, cx) } else { polled };
         // Checked again, since reading the request may have cut the call.
         let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
-        if cut.is_none() && polled.is_pending() {
-            return Poll::Pending;
-        }
+        let cut = match &polled {
+            Poll::Pending if cut.is_none() => return Poll::Pending,
+            Poll::Ready(ReadyResponse::Ended(ending)) if cut.is_none() => {
+                if let Some(unanswered) = this.end_unanswered(ending) {
+                    return unanswered.map(Err);
+                }
+                Some(ending.clone())
+            }
+            _ => cut,
+        };
         // Releases what was read for the call before its answer is sent.
         this.coming = PendingResponse::Over;
         let call = this.call.take();
+        let with_more = call.as_ref().filter(|call| call.has_more_headers()).map(Arc::clone);
         let mut response = match (cut, polled, call) {
             (Some(why), _, Some(call)) => this.plain(response_of(&why, &call)),
-            (_, Poll::Ready(ReadyResponse::Refused(refusal)), Some(call)) => {
-                this.plain(response_of(&refusal.into(), &call))
-            }
             (_, Poll::Ready(ReadyResponse::Message(message)), Some(call)) => {
                 AnswerBody::of_message(message, call)
             }
@@ -200,6 +216,9 @@ impl Future for ResponseFuture {
             (_, Poll::Ready(ReadyResponse::Response(response)), None) => this.plain(response),
             _ => unreachable!("only calls are cut, and only they have messages"),
         };
+        if let Some(call) = with_more {
+            call.add_more_headers(response.headers_mut());
+        }
         if let Some(lingering) = this.rest.take().and_then(|rest| rest.answered(&mut response)) {
             response.body_mut().linger(lingering);
         }
@@ -217,7 +236,16 @@ fn response_of(ending: &Ending, call: &Call) -> Response<Body> {
 }
 
 fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
-    CallHeaders::read(request.headers(), |text| worker.read_behavior(text))
+    let Shared { config, host, .. } = &**worker.shared();
+    let foreign = (config.foreign_headers && !config.is_fixed)
+        .then(|| ForeignHeaders { host, max_delay: config.limits.max_delay });
+    let rules = HeaderRules {
+        read_behavior: &|text| worker.read_behavior(text),
+        foreign,
+        takes_attempt_count: config.foreign_headers,
+        echoes: config.has_interop,
+    };
+    CallHeaders::read(request.headers(), &rules)
 }
 
 /// Dispatches a request, and begins a call if the request is one.
@@ -251,7 +279,7 @@ pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) 
             ..ResponseFuture::of(call, PendingResponse::Http(response))
         };
     }
-    match find(&request) {
+    match find(&request, worker.shared().config.has_interop) {
         Ok((kind, handler)) => {
             let headers = call_headers(worker, &request);
             let refused = headers
@@ -259,6 +287,9 @@ pub(crate) fn route(record: &Arc<ConnectionRecord>, request: Request<Incoming>) 
                 .then(|| messages::refuse_encoding(request.headers()))
                 .flatten();
             let call = Call::begin(record, kind, headers, record.last_read());
+            if kind.is_none() && interop::serves(request.uri().path()) {
+                call.is_of_interop();
+            }
             let cardinality = cardinality(kind, request.uri().path());
             let intake = Intake::new(request.into_body(), Arc::clone(&call), cardinality);
             let coming = match (refused, handler) {
@@ -292,7 +323,7 @@ fn refuse(
         is_head,
         rest,
         room,
-        ..ResponseFuture::of(None, PendingResponse::Http(Box::pin(future::ready(refused))))
+        ..ResponseFuture::of(None, PendingResponse::Http(Box::pin(future::ready(Ok(refused)))))
     }
 }
 
@@ -300,7 +331,7 @@ type RouteMatch = (Option<CallKind>, Option<Handler>);
 
 /// The kind of a gRPC request, if it is one of our own RPCs, and its handler, unless it is our unary RPC.
 /// The error is the refusal.
-fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> {
+fn find(request: &Request<Incoming>, has_interop: bool) -> Result<RouteMatch, Box<Response<Body>>> {
     if let Some(refused) = refuse_transport(request) {
         return Err(Box::new(refused));
     }
@@ -310,7 +341,7 @@ fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> 
     if let Some(kind) = kind_of(method).filter(|_| service == SERVICE_NAME) {
         return Ok((Some(kind), rpc::find(kind)));
     }
-    if let Some(handler) = services::find(service, method) {
+    if let Some(handler) = services::find(service, method, has_interop) {
         return Ok((None, Some(handler)));
     }
     let why = format!(
@@ -325,7 +356,9 @@ fn find(request: &Request<Incoming>) -> Result<RouteMatch, Box<Response<Body>>> 
 fn cardinality(kind: Option<CallKind>, path: &str) -> Cardinality {
     match kind {
         Some(CallKind::LongSync | CallKind::LongSyncStream) => Cardinality::One,
-        None if !path.ends_with("/ServerReflectionInfo") => Cardinality::One,
+        None if !path.ends_with("/ServerReflectionInfo") && !interop::streams_requests(path) => {
+            Cardinality::One
+        }
         _ => Cardinality::Any,
     }
 }

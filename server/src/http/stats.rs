@@ -31,11 +31,19 @@ fn json(snapshot: &Snapshot, uptime: Duration, connections: usize) -> String {
         ("calls_in_flight", snapshot.calls_in_flight().to_string()),
         ("calls_started", object(started)),
         ("calls_ended", object(ended)),
+        ("faults", faults(snapshot)),
         ("lateness", figure(snapshot.lateness())),
         ("cancelled_after", figure(snapshot.cancelled_after())),
     ]);
     json.push('\n');
     json
+}
+
+/// How often each fault was applied, by clause. A clause is visible ASCII.
+fn faults(snapshot: &Snapshot) -> String {
+    let escaped = |clause: &str| clause.replace('\\', "\\\\").replace('"', "\\\"");
+    let all = snapshot.faults().map(|(clause, count)| format!("\"{}\":{count}", escaped(clause)));
+    format!("{{{}}}", all.collect::<Vec<_>>().join(","))
 }
 
 /// An object whose members are already JSON. The names are our own, and need no escaping.
@@ -88,6 +96,7 @@ fn top(value: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use longsync_behavior::Behavior;
     use proptest::prelude::*;
 
     use super::*;
@@ -105,7 +114,7 @@ mod tests {
         /// Every value is counted exactly once, and buckets are strictly ascending.
         #[test]
         fn every_value_is_counted_once(nanos in proptest::collection::vec(0_u64..1 << 46, 0..50)) {
-            let mut snapshot = Snapshot::new();
+            let mut snapshot = Snapshot::new(&Behavior::constant(Duration::ZERO));
             for nanos in &nanos {
                 snapshot.late(Duration::from_nanos(*nanos));
             }
@@ -117,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_counters_as_json() {
-        let mut snapshot = Snapshot::new();
+        let mut snapshot = Snapshot::new(&Behavior::constant(Duration::ZERO));
         for nanos in [2_000, 2_010, 40_000] {
             snapshot.start(CallKind::LongSync);
             snapshot.late(Duration::from_nanos(nanos));

@@ -22,7 +22,7 @@ use crate::net::http_timer::HttpTimer;
 use crate::net::io::{ConnectionIo, HttpVersion};
 use crate::net::stuck::Stuck;
 use crate::net::turn::{Turns, go_on_after_others};
-use crate::record::ConnectionRecord;
+use crate::record::{CloseReason, ConnectionRecord};
 use crate::worker::Worker;
 
 /// How much one stream may send before its handler reads it: one message of the largest size, so that an
@@ -35,17 +35,15 @@ const CONNECTION_WINDOW: u32 = 64 * 1024 * 1024;
 /// How much of a stream hyper hands to h2 before h2 has encoded it. This is more than one of our pieces, so
 /// that our own count of the bytes handed over is the effective limit.
 const MAX_SEND_BUFFER: usize = 64 * 1024;
-/// How long we keep reading from a client that was notified of a drain, after our side of the connection has
-/// ended.
+/// How long we keep reading from a client after our side of the connection has ended.
 const LINGER: Duration = Duration::from_millis(100);
 /// How many turns a connection has before the other connections have theirs. In each, the calls that were
 /// read are run and their answers are written.
 const TURNS: usize = 3;
 const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
-/// The limit on streams that were reset before they were accepted, and on streams that the client made us
-/// reset. It protects against rapid reset (CVE-2023-44487) and made-you-reset (CVE-2025-8671).
+/// The limit on streams that were reset before they were accepted. It protects against rapid reset
+/// (CVE-2023-44487).
 const MAX_PENDING_RESETS: usize = 256;
-const MAX_LOCAL_ERROR_RESETS: usize = 1024;
 
 /// Serves one connection on the caller's runtime until it ends or the worker's drain is over. `peer` is the
 /// client's address, for the log: pass [`None`] if `io` is not a socket.
@@ -60,11 +58,12 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let number = worker.shared().next_connection();
-    serve(io, &ConnectionRecord::open(worker, number, peer.into())).await;
+    drop(serve(io, &ConnectionRecord::open(worker, number, peer.into())).await);
 }
 
-/// Serves a connection that already has its record.
-pub(crate) async fn serve<IO>(io: IO, record: &Arc<ConnectionRecord>)
+/// Serves a connection that already has its record. Returns the stream if it must be reset rather than
+/// closed.
+pub(crate) async fn serve<IO>(io: IO, record: &Arc<ConnectionRecord>) -> Option<IO>
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -74,10 +73,12 @@ where
     let protocol = tokio::select! {
         protocol = io.protocol() => protocol,
         () = poll_fn(|cx| drain.poll_over(cx)) => {
-            return tracing::debug!("a client sent nothing before the drain");
+            tracing::debug!("a client sent nothing before the drain");
+            return None;
         }
         _ = worker.timer().sleep(worker.limits().head_timeout) => {
-            return tracing::debug!("a client did not start to speak HTTP in time");
+            tracing::debug!("a client did not start to speak HTTP in time");
+            return None;
         }
     };
     if let Some(foreign) = io.foreign() {
@@ -88,11 +89,11 @@ where
             let ended = serve_http2(&mut io, record, drain).await;
             if ended.is_ok() && record.has_heard() {
                 record.told();
-                linger(&mut io, worker).await;
+                linger(&mut io, None, worker).await;
             }
             ended
         }
-        Ok(Some(HttpVersion::Http1)) => serve_http1(io, record, drain).await,
+        Ok(Some(HttpVersion::Http1)) => serve_http1(&mut io, record, drain).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error.into()),
     };
@@ -101,18 +102,38 @@ where
         let (connection, peer) = (record.number(), record.peer().map(tracing::field::display));
         tracing::debug!(error, connection, peer, "connection ended");
     }
+    close(io, record).await
 }
 
-/// Ends our side of a connection in a drain, but keeps reading for a short time. A socket that is
-/// closed with unread bytes sends a reset, on which a peer may drop answers that it has already
-/// received (haproxy does).
-async fn linger<IO>(io: &mut ConnectionIo<IO>, worker: &Worker)
+/// Ends a connection as its calls' behaviors plan, or with the GOAWAY that its client has earned. Returns the
+/// stream if it must be reset.
+async fn close<IO>(mut io: ConnectionIo<IO>, record: &ConnectionRecord) -> Option<IO>
 where
     IO: AsyncRead + AsyncWrite + Unpin,
 {
-    let io = io.inner();
+    let wish = record.wish()?;
+    if let CloseReason::Dropped { is_reset: true } = wish {
+        return Some(io.into_inner());
+    }
+    if wish.is_planned() || wish.goaway().is_some() {
+        linger(&mut io, wish.goaway(), record.worker()).await;
+    }
+    None
+}
+
+/// Ends our side of a connection, perhaps with a last GOAWAY, but keeps reading for a short time. A socket that
+/// is closed with unread bytes sends a reset, on which a peer may drop answers that it has already received
+/// (haproxy does).
+async fn linger<IO>(io: &mut ConnectionIo<IO>, goaway: Option<(u32, u32)>, worker: &Worker)
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+{
     let rest = async {
         let mut unread = [0; 1024];
+        if let Some((last_stream, code)) = goaway {
+            io.write_goaway(last_stream, code).await;
+        }
+        let io = io.inner();
         let _ = io.shutdown().await;
         while io.read(&mut unread).await.is_ok_and(|bytes| bytes > 0) {}
     };
@@ -156,7 +177,8 @@ where
         .max_header_list_size(MAX_HEADER_LIST_BYTES)
         .max_send_buf_size(MAX_SEND_BUFFER)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
-        .max_local_error_reset_streams(MAX_LOCAL_ERROR_RESETS)
+        // We count them ourselves.
+        .max_local_error_reset_streams(None)
         .serve_connection(TokioIo::new(io), service);
     let graceful =
         |connection: Pin<&mut http2::Connection<_, _, _>>| connection.graceful_shutdown();
@@ -164,7 +186,7 @@ where
 }
 
 async fn serve_http1<IO>(
-    io: ConnectionIo<IO>,
+    io: &mut ConnectionIo<IO>,
     record: &Arc<ConnectionRecord>,
     drain: ConnectionDrain,
 ) -> ConnectionResult
@@ -233,7 +255,10 @@ where
                 graceful(connection.as_mut());
                 continue;
             }
-            if let Some(wish) = record.wish() {
+            // What was answered before a planned end goes out first.
+            if let Some(wish) = record.wish()
+                && !(wish.waits() && record.is_blocked())
+            {
                 return Poll::Ready(Err(wish.carried_out(worker)));
             }
             if calls.sleep(cx.waker()) && !record.give_up_waiting() {

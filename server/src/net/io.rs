@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use crate::record::ConnectionRecord;
 use crate::record::frames::{Frame, Frames, UnfinishedFrame};
@@ -60,6 +60,23 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> ConnectionIo<IO> {
     /// The underlying stream, once HTTP is done with it.
     pub(crate) fn inner(&mut self) -> &mut IO {
         &mut self.io
+    }
+
+    /// The underlying stream.
+    pub(crate) fn into_inner(self) -> IO {
+        self.io
+    }
+
+    /// Writes a GOAWAY (RFC 9113, section 6.8), if HTTP has not stopped in the middle of a frame. The client
+    /// may have disconnected, so errors do not matter.
+    pub(crate) async fn write_goaway(&mut self, last_stream: u32, code: u32) {
+        const HEAD: [u8; 9] = [0, 0, 8, 7, 0, 0, 0, 0, 0];
+        let is_between =
+            self.frames.as_ref().is_some_and(|frames| frames.outgoing.unfinished().is_none());
+        if is_between {
+            let frame = [&HEAD[..], &last_stream.to_be_bytes(), &code.to_be_bytes()].concat();
+            let _ = self.io.write_all(&frame).await;
+        }
     }
 
     /// Reads until it is clear which protocol the client speaks. [`None`] if it disconnected before that.
@@ -150,6 +167,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for ConnectionIo<IO> {
         let this = &mut *self;
         if this.record.is_turn_over() {
             cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if this.record.has_read_enough_while_blocked() {
+            // The task is woken when the socket accepts data.
             return Poll::Pending;
         }
         if this.ahead.has_remaining() {

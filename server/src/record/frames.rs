@@ -14,15 +14,23 @@ const CONTINUATION: u8 = 9;
 const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 const SETTINGS_INITIAL_WINDOW_SIZE: u16 = 4;
+/// The highest bit of a stream's number, and of a window's increment, is reserved.
+const STREAM_MASK: u32 = u32::MAX >> 1;
 
 /// A frame that was parsed, with only the details that are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// The number of bytes that count against the windows, including padding.
     Data(u32),
-    /// The head of a request, or its trailers.
-    Headers,
-    Reset,
+    /// The head of a message, or its trailers, on this stream.
+    Headers {
+        stream: u32,
+    },
+    /// Of a stream, with an error code.
+    Reset {
+        stream: u32,
+        code: u32,
+    },
     /// The initial window of a stream, if the frame contains it.
     Settings {
         is_ack: bool,
@@ -139,7 +147,7 @@ impl Frames {
         let wanted = match self.kind() {
             SETTINGS => 6,
             PING => 8,
-            WINDOW_UPDATE => 4,
+            WINDOW_UPDATE | RST_STREAM => 4,
             _ => return,
         };
         while !payload.is_empty() && self.part_len < wanted {
@@ -158,6 +166,7 @@ impl Frames {
         }
     }
 
+    #[inline]
     fn end(&mut self) -> Frame {
         self.head_len = 0;
         if matches!(self.kind(), HEADERS | CONTINUATION) {
@@ -167,17 +176,27 @@ impl Frames {
         let is_ack = self.flags() & ACK != 0;
         match self.kind() {
             DATA => Frame::Data(self.length()),
-            HEADERS => Frame::Headers,
-            RST_STREAM => Frame::Reset,
+            HEADERS => Frame::Headers { stream: self.stream() },
+            RST_STREAM => Frame::Reset { stream: self.stream(), code: self.first_number() },
             SETTINGS => Frame::Settings { is_ack, initial_window: self.initial_window },
             PING => Frame::Ping { is_ack, payload: self.part },
             GOAWAY => Frame::Goaway,
-            WINDOW_UPDATE if self.head[5..] == [0; 4] => {
-                let [a, b, c, d, ..] = self.part;
-                Frame::WindowUpdate(u32::from_be_bytes([a & 0x7f, b, c, d]))
+            WINDOW_UPDATE if self.stream() == 0 => {
+                Frame::WindowUpdate(self.first_number() & STREAM_MASK)
             }
             _ => Frame::Other,
         }
+    }
+
+    /// The number at the beginning of a payload.
+    fn first_number(&self) -> u32 {
+        let [a, b, c, d, ..] = self.part;
+        u32::from_be_bytes([a, b, c, d])
+    }
+
+    fn stream(&self) -> u32 {
+        let [.., a, b, c, d] = self.head;
+        u32::from_be_bytes([a, b, c, d]) & STREAM_MASK
     }
 
     fn length(&self) -> u32 {
@@ -223,14 +242,14 @@ mod tests {
         let seen = vec![
             Frame::Settings { is_ack: false, initial_window: Some(70_000) },
             Frame::Settings { is_ack: true, initial_window: None },
-            Frame::Headers,
+            Frame::Headers { stream: 1 },
             Frame::Other,
             Frame::Data(300),
             Frame::Ping { is_ack: true, payload: *b"pingpong" },
             Frame::WindowUpdate(1_000),
             Frame::Other,
             Frame::Other,
-            Frame::Reset,
+            Frame::Reset { stream: 1, code: 0 },
             Frame::Goaway,
         ];
         (bytes.concat(), seen)
@@ -270,7 +289,7 @@ mod tests {
         for stop in &expected {
             let mut follower = Frames::default();
             let at = follower.follow(&bytes, |frame| frame != *stop);
-            assert_eq!(follower.unfinished().is_some(), matches!(stop, Frame::Headers));
+            assert_eq!(follower.unfinished().is_some(), matches!(stop, Frame::Headers { .. }));
             let mut rest = Vec::new();
             follower.follow(&bytes[at..], |frame| {
                 rest.push(frame);

@@ -79,9 +79,13 @@ impl ConnectionRecord {
     /// Called when a frame is passed from the client to HTTP/2. Returns false if the next frame has to wait
     /// for the next turn.
     pub(crate) fn received(&self, frame: Frame) -> bool {
+        self.read_frame();
         match frame {
-            Frame::Headers => self.spend(REQUEST_COST),
-            Frame::Reset => self.spend(RESET_COST),
+            Frame::Headers { stream } => {
+                self.stream_opened(stream);
+                self.spend(REQUEST_COST);
+            }
+            Frame::Reset { .. } => self.spend(RESET_COST),
             Frame::Settings { is_ack: false, initial_window: Some(window) } => {
                 self.windows.least.fetch_min(window, Relaxed);
                 if self.windows.initial.swap(window, Relaxed) != window {

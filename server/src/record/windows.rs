@@ -46,6 +46,11 @@ impl ConnectionRecord {
                 add_signed(&self.windows.connection, -i64::from(bytes));
             }
             Frame::Ping { is_ack: false, payload } => *lock(&self.goaway_ping) = Some(payload),
+            Frame::Headers { stream } => self.stream_answered(stream),
+            Frame::Reset { stream, code } => {
+                self.stream_answered(stream);
+                self.was_reset(code);
+            }
             _ => {}
         }
     }
@@ -79,6 +84,9 @@ impl ConnectionRecord {
     /// Called when HTTP has had its turn to write, before which it had encoded this many bytes of answers.
     pub(crate) fn end_turn(&self, encoded_before: u64) {
         self.is_stuck.store(false, Relaxed);
+        if !self.is_blocked() {
+            self.said_all();
+        }
         if self.encoded_bytes() != encoded_before && !self.is_blocked() {
             self.wake_those_that_wait();
         }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use std::time::{Instant, SystemTime};
 
 use longsync::v1::{LongSyncCollectRequest, LongSyncCollectResponse};
-use longsync_behavior::AppliedBehavior;
+use longsync_behavior::{AppliedBehavior, FaultClause, FaultMoment};
 
 use super::BoxMessages;
 use super::draft::Draft;
@@ -15,6 +15,7 @@ use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::{self, ReceivedMessage};
 use crate::call::Call;
+use crate::call::ending::Ending;
 use crate::call::plan::{AnswerPayload, Ask, behavior_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
@@ -31,17 +32,33 @@ pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
 async fn collect(
     call: Arc<Call>,
     mut requests: Box<CollectRequests>,
-) -> Result<MessageStream, Refusal> {
+) -> Result<MessageStream, Ending> {
     let mut collected = CollectTotals::default();
     let mut next = requests.next().await?.map(Box::new);
     while let Some(received) = next {
         let wait = collected.take(&call, &received)?;
+        if let Some(fault) = collected.fault_at(FaultMoment::Before) {
+            return Err(call.ending_by(fault));
+        }
         drop(received);
-        let (waited, after) = wait_and_read_ahead(&call, wait, &mut requests).await;
+        let (waited, ahead) = wait_and_read_ahead(&call, wait, &mut requests).await;
         collected.spent = call.add_spent(wait, waited);
-        next = after?;
+        if let Some(abort) = collected.abort() {
+            return Err(call.ending_by(abort));
+        }
+        next = match ahead {
+            Some(next) => next?,
+            None => requests.next().await?.map(Box::new),
+        };
     }
-    let draft = collected.into_draft(&call)?;
+    if collected.count == 0 {
+        collected.plan_without_requests(&call).await?;
+    }
+    if let Some(fault) = collected.fault.as_ref().filter(|fault| !fault.is_answered()) {
+        return Err(call.ending_by(fault));
+    }
+    call.begins_answer(collected.fault.as_ref());
+    let draft = collected.into_draft(&call);
     poll_fn(|cx| draft.poll_room(&call, cx)).await?;
     Ok(Box::pin(tokio_stream::once(Ok(draft.into_framed()))))
 }
@@ -60,6 +77,8 @@ struct CollectTotals {
     /// The payload of the last request that asked for one.
     payload: AnswerPayload,
     due_before: Option<Instant>,
+    /// The fault of the call, which is that of the first request's behavior.
+    fault: Option<Arc<FaultClause>>,
 }
 
 impl CollectTotals {
@@ -71,11 +90,26 @@ impl CollectTotals {
     ) -> Result<Wait, Refusal> {
         let ReceivedMessage { message: request, arrived } = received;
         let planned = call.plan(Ask::from(request), self.count, arrived.at);
+        let is_first = self.count == 0;
         self.count += 1;
         self.payload_bytes += request.payload.len() as u64;
-        let (plan, at) = planned.map_err(|why| why.of_message(request.id))?;
+        let (mut plan, at) = planned
+            .and_then(|(plan, at)| {
+                if is_first { Ok((plan, at)) } else { plan.without_fault().map(|it| (it, at)) }
+            })
+            .map_err(|why| why.of_message(request.id))?;
         self.received_at.get_or_insert(at);
         call.keep(plan.held_bytes(), arrived.held)?;
+        if is_first {
+            call.count_attempt(&mut plan, "");
+            self.fault.clone_from(&plan.fault);
+            call.expect_fault(plan.fault.as_deref());
+        }
+        let mut wait = if is_first && plan.fault_at(FaultMoment::Before).is_none() {
+            call.first_wait(arrived.at, &plan)
+        } else {
+            Wait::new(arrived.at, plan.delay())
+        };
         if plan.payload != AnswerPayload::Empty {
             call.release(self.payload.held_bytes());
             self.payload = plan.payload;
@@ -83,32 +117,52 @@ impl CollectTotals {
         if let Some(before) = self.applied.replace(plan.applied) {
             call.release(behavior_bytes(&before));
         }
-        let mut wait = Wait::new(arrived.at, plan.delay);
-        match self.due_before {
-            Some(due) => wait.start = wait.start.max(due),
-            None => wait = wait.after_standing(call.queued_at(wait.start)),
+        if let Some(due) = self.due_before {
+            wait.start = wait.start.max(due);
         }
         self.due_before = Some(wait.due());
         Ok(wait)
     }
 
+    /// The error of Envoy's headers, which comes before any further request.
+    fn abort(&self) -> Option<&Arc<FaultClause>> {
+        self.fault.as_ref().filter(|fault| fault.is_abort())
+    }
+
+    /// The fault of the call, if it takes the place of the answer at this moment.
+    fn fault_at(&self, moment: FaultMoment) -> Option<&Arc<FaultClause>> {
+        self.fault.as_ref().filter(|fault| fault.ends_call_at(moment))
+    }
+
+    /// Plans a call that has no request: even then its header may be wrong, and its behavior have a fault. Only
+    /// Envoy's headers can make it wait.
+    async fn plan_without_requests(&mut self, call: &Call) -> Result<(), Refusal> {
+        let start = call.last_read();
+        let (mut plan, at) = call.plan(Ask::default(), 0, start)?;
+        call.count_attempt(&mut plan, "");
+        if plan.is_aborted() {
+            let wait = Wait::new(start, plan.delay());
+            let waited = call.wait(wait).await;
+            self.spent = call.add_spent(wait, waited);
+        }
+        (self.fault, self.received_at) = (plan.fault, Some(at));
+        self.applied = Some(plan.applied);
+        Ok(())
+    }
+
     /// The answer. Boxed, so that it takes no room in a waiting call.
-    fn into_draft(self, call: &Call) -> Result<Box<Draft<LongSyncCollectResponse>>, Refusal> {
-        let (applied, received_at) = match self.applied.zip(self.received_at) {
-            Some(known) => known,
-            // Even without a request, the header may be wrong.
-            None => call
-                .plan(Ask::default(), 0, call.last_read())
-                .map(|(plan, at)| (plan.applied, at))?,
-        };
+    fn into_draft(self, call: &Call) -> Box<Draft<LongSyncCollectResponse>> {
+        let timing = self.applied.as_ref().zip(self.received_at).map(|(applied, received_at)| {
+            call.timing(self.spent, applied, self.fault.as_deref(), received_at)
+        });
         let message = LongSyncCollectResponse {
             message: longsync::DONE.to_owned(),
-            timing: Some(call.timing(self.spent, &applied, received_at)),
+            timing,
             count: self.count,
             payload_bytes: self.payload_bytes,
             ..LongSyncCollectResponse::default()
         };
-        Ok(Box::new(Draft::new(message, self.payload)))
+        Box::new(Draft::new(message, self.payload))
     }
 }
 
@@ -116,12 +170,13 @@ impl CollectTotals {
 type NextRequest = Result<Option<Box<ReceivedMessage<LongSyncCollectRequest>>>, Refusal>;
 
 /// Waits, and reads the next request in the meantime: its time of arrival decides when its own wait begins.
-/// Only one request is read ahead, so that back-pressure reaches the client.
+/// Only one request is read ahead, so that back-pressure reaches the client. Also returns that request, if it
+/// arrived before the wait was over.
 async fn wait_and_read_ahead(
     call: &Call,
     wait: Wait,
     requests: &mut CollectRequests,
-) -> (WaitTimes, NextRequest) {
+) -> (WaitTimes, Option<NextRequest>) {
     let mut ahead = None;
     let mut waiting = pin!(call.wait(wait));
     call.begin_reading_ahead();
@@ -135,8 +190,5 @@ async fn wait_and_read_ahead(
     })
     .await;
     call.end_reading_ahead();
-    match ahead {
-        Some(next) => (spent, next),
-        None => (spent, requests.next().await.map(|next| next.map(Box::new))),
-    }
+    (spent, ahead)
 }

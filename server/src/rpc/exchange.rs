@@ -9,7 +9,8 @@ use std::task::{Context, Poll};
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
-use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse};
+use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse, Timing};
+use longsync_behavior::{Fault, FaultClause, FaultMoment};
 use tokio_stream::Stream;
 
 use super::BoxMessages;
@@ -18,6 +19,7 @@ use crate::body::batches::MessageStream;
 use crate::body::intake::{Intake, MessageArrival};
 use crate::body::messages::{ReceivedMessage, Requests};
 use crate::call::Call;
+use crate::call::ending::Ending;
 use crate::call::plan::{AnswerPayload, Ask, Plan, behavior_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
@@ -36,6 +38,16 @@ pub(crate) struct ExchangeAnswers {
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
     /// How many requests were taken from the stream.
     taken: u64,
+    /// How many requests are never answered, as planned.
+    hung: usize,
+    /// The fault of the call, which is that of the first request's behavior or of Envoy's headers.
+    fault: Option<Arc<FaultClause>>,
+    /// When the delay of Envoy's headers is over, if they ask for one.
+    held_until: Option<Instant>,
+    /// How many answers have gone out.
+    answered: u32,
+    /// An answer that was made before the headers went out.
+    first: Option<Bytes>,
     attended: AttendanceTimes,
 }
 
@@ -83,9 +95,28 @@ struct UnansweredRequest {
     received_at: SystemTime,
 }
 
+/// The failure that a fault puts in place of a message's answer; [`None`] if it is never answered.
+fn failure_of(fault: &FaultClause) -> Option<Failure> {
+    match fault.fault() {
+        Fault::Fail(failure) | Fault::FailFirst { failure, .. } => Some(Failure {
+            code: failure.grpc_code().number().into(),
+            message: failure.message().to_owned(),
+        }),
+        _ => None,
+    }
+}
+
 pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
-    let answers = ExchangeAnswers::new(call, Requests::new(intake));
-    Box::pin(future::ready(Ok(Box::pin(answers) as MessageStream)))
+    let mut answers = Box::pin(ExchangeAnswers::new(call, Requests::new(intake)));
+    // If the call may end before an answer, then without headers; that is only known with its first request.
+    // Otherwise the client gets headers at once, because it may wait for them.
+    if !answers.call.may_end_without_headers() {
+        return Box::pin(future::ready(Ok(answers as MessageStream)));
+    }
+    Box::pin(async move {
+        future::poll_fn(|cx| answers.as_mut().poll_headers(cx)).await?;
+        Ok(answers as MessageStream)
+    })
 }
 
 impl ExchangeAnswers {
@@ -98,49 +129,129 @@ impl ExchangeAnswers {
             unanswered: BinaryHeap::new(),
             making: None,
             taken: 0,
+            hung: 0,
+            fault: None,
+            held_until: None,
+            answered: 0,
+            first: None,
         }
     }
 
-    /// Begins the next answer, if one is due.
-    fn begin_due_answer(&mut self, now: Instant) {
+    /// Ready once it is known that the client gets headers.
+    fn poll_headers(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
+        match self.as_mut().poll_next(cx) {
+            Poll::Ready(Some(Err(ending))) => return Poll::Ready(Err(ending)),
+            Poll::Ready(Some(Ok(answer))) => self.first = Some(answer),
+            Poll::Ready(None) => {}
+            Poll::Pending => {
+                let fault = self.fault.as_ref().filter(|fault| !fault.is_answered());
+                if self.taken == 0 || fault.is_some_and(|fault| fault.at() == 0) {
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Begins the next answer, if one is due. Returns how the call ends if a fault takes the place of that
+    /// answer.
+    fn begin_due_answer(&mut self, now: Instant) -> Option<Ending> {
         let reached = self.call.reached(now);
         if self.unanswered.peek().is_none_or(|Reverse(first)| first.due > reached) {
-            return;
+            return None;
         }
         if self.unanswered.len() > 1 {
             self.call.give_slots_back(1);
         }
-        let Some(Reverse(UnansweredRequest { due, id, wait, plan, received_at, .. })) =
-            self.unanswered.pop()
-        else {
-            return;
-        };
+        let Reverse(UnansweredRequest { due, id, wait, plan, received_at, .. }) =
+            self.unanswered.pop()?;
         self.call.release(behavior_bytes(&plan.applied));
         let spent = self.call.waited(wait, self.attended.end_of(due));
-        let message = LongSyncExchangeResponse {
-            message: longsync::DONE.to_owned(),
-            timing: Some(self.call.timing(spent, &plan.applied, received_at)),
-            id,
-            ..LongSyncExchangeResponse::default()
+        if let Some(fault) = self.call_fault(FaultMoment::After) {
+            return Some(self.call.ending_after(&fault, wait, spent));
+        }
+        let timing = |fault| Some(self.call.timing(spent, &plan.applied, fault, received_at));
+        let message = match &plan.fault {
+            Some(fault) => {
+                self.call.count_fault(fault);
+                self.call.release(plan.payload.held_bytes());
+                let Some(failure) = failure_of(fault) else {
+                    self.hung += 1;
+                    return None;
+                };
+                LongSyncExchangeResponse {
+                    timing: timing(Some(fault)),
+                    id,
+                    failure: Some(failure),
+                    ..LongSyncExchangeResponse::default()
+                }
+            }
+            None => LongSyncExchangeResponse {
+                message: longsync::DONE.to_owned(),
+                timing: timing(self.fault.as_deref().filter(|fault| fault.is_answered())),
+                id,
+                ..LongSyncExchangeResponse::default()
+            },
         };
-        self.making = Some(Box::new(Draft::new(message, plan.payload)));
+        let payload = if message.failure.is_none() { plan.payload } else { AnswerPayload::Empty };
+        self.making = Some(Box::new(Draft::new(message, payload)));
+        None
     }
 
-    /// Takes a request from the stream. One that cannot be served is answered at once.
-    fn take(&mut self, received: &ReceivedMessage<LongSyncExchangeRequest>, now: Instant) {
+    /// The fault of the call, if it takes the place of the next answer at this moment.
+    fn call_fault(&self, moment: FaultMoment) -> Option<Arc<FaultClause>> {
+        let fault = self.fault.as_ref().filter(|fault| fault.ends_call_at(moment))?;
+        (fault.at() <= self.answered).then(|| Arc::clone(fault))
+    }
+
+    /// The fault of the call at its end, because fewer answers went out than it lets go out.
+    fn fault_at_end(&self) -> Option<Arc<FaultClause>> {
+        self.fault.as_ref().filter(|fault| !fault.is_answered()).map(Arc::clone)
+    }
+
+    /// Takes a request from the stream. One that cannot be served is answered at once, and so is one whose
+    /// planned failure does not wait. Returns how the call ends if a fault takes the place of such an answer.
+    fn take(
+        &mut self,
+        received: &ReceivedMessage<LongSyncExchangeRequest>,
+        now: Instant,
+    ) -> Option<Ending> {
         let ReceivedMessage { message: request, arrived } = received;
         let order = self.taken;
         self.taken += 1;
-        let (plan, received_at) = match self.admit(request, arrived, order) {
-            Ok(admitted) => admitted,
-            Err(why) => {
-                let failure = self.failure(request.id, &why);
-                self.making = Some(Box::new(Draft::new(failure, AnswerPayload::Empty)));
-                return;
-            }
+        let answer = match self.admit(request, arrived, order, now) {
+            Ok((plan, received_at)) => match plan.fault_at(FaultMoment::Before) {
+                None => {
+                    self.begin_wait(request.id, order, plan, received_at, now);
+                    return None;
+                }
+                Some(fault) => self.fault_before(request.id, fault, &plan, received_at)?,
+            },
+            Err(why) => self.failure(request.id, &why),
         };
-        let wait = Wait::new(now, plan.delay).after_standing(self.call.queued_at(now));
-        let (due, id) = (wait.due(), request.id);
+        if let Some(fault) = self.call_fault(FaultMoment::After) {
+            return Some(self.call.ending_by(&fault));
+        }
+        self.making = Some(Box::new(Draft::new(answer, AnswerPayload::Empty)));
+        None
+    }
+
+    fn begin_wait(
+        &mut self,
+        id: u64,
+        order: u64,
+        mut plan: Plan,
+        received_at: SystemTime,
+        now: Instant,
+    ) {
+        let held = self.held_until.map(|until| until.saturating_duration_since(now));
+        let held = held.unwrap_or_default();
+        if order > 0 {
+            // In the plan of the first message, it is included.
+            plan.add_delay(held);
+        }
+        let wait = self.call.wait_from(now, &plan, held);
+        let due = wait.due();
         self.unanswered.push(Reverse(UnansweredRequest {
             due,
             order,
@@ -151,20 +262,85 @@ impl ExchangeAnswers {
         }));
     }
 
+    /// The answer to a request with a planned failure that neither waits nor keeps the slot that it took;
+    /// [`None`] if there never is one.
+    fn fault_before(
+        &mut self,
+        id: u64,
+        fault: &Arc<FaultClause>,
+        plan: &Plan,
+        received_at: SystemTime,
+    ) -> Option<LongSyncExchangeResponse> {
+        if !self.unanswered.is_empty() {
+            self.call.give_slots_back(1);
+        }
+        self.call.release(plan.held_bytes());
+        self.call.count_fault(fault);
+        let Some(failure) = failure_of(fault) else {
+            self.hung += 1;
+            return None;
+        };
+        let timing = Timing {
+            received_at: Some(received_at.into()),
+            queued: None,
+            behavior: plan.applied.text().into_owned(),
+            fault: fault.to_string(),
+            ..self.call.timing_of_refused()
+        };
+        Some(LongSyncExchangeResponse {
+            timing: Some(timing),
+            id,
+            failure: Some(failure),
+            ..LongSyncExchangeResponse::default()
+        })
+    }
+
     /// Decides what to do with a request that was received now. Nothing of a refused request is held.
     fn admit(
-        &self,
+        &mut self,
         request: &LongSyncExchangeRequest,
         arrived: &MessageArrival,
         index: u64,
+        now: Instant,
     ) -> Result<(Plan, SystemTime), Refusal> {
         let kept = self.call.plan(Ask::from(request), index, arrived.at).and_then(|(plan, at)| {
+            let (plan, of_call) = plan.of_message(index == 0)?;
             self.call.keep(plan.held_bytes(), arrived.held)?;
-            Ok((plan, at))
+            Ok((plan, of_call, at))
         });
-        let (plan, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
+        let (mut plan, of_call, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
+        if index == 0 {
+            self.begin(of_call, &request.call_id, now);
+        }
         self.take_slot().inspect_err(|_| self.call.release(plan.held_bytes()))?;
+        if !self.is_aborted() {
+            self.call.count_attempt(&mut plan, &request.call_id);
+        }
         Ok((plan, at))
+    }
+
+    /// Called when the first request has been planned, whose behavior and name decide what hits the call.
+    fn begin(&mut self, fault: Option<Arc<FaultClause>>, call_id: &str, now: Instant) {
+        let envoy = self.call.envoy(call_id).unwrap_or_default();
+        self.held_until = Some(envoy.delay).filter(|it| !it.is_zero()).map(|delay| now + delay);
+        self.fault = fault.or(envoy.throughput);
+        self.call.begins_answer(self.fault.as_ref());
+    }
+
+    /// Whether Envoy's headers abort the call, once their delay is over.
+    fn is_aborted(&self) -> bool {
+        self.fault.as_ref().is_some_and(|fault| fault.is_abort())
+    }
+
+    /// Called at the end of the requests, if there was none. Even then the header may be wrong, or Envoy's
+    /// headers may abort the call.
+    fn end_without_requests(&mut self, now: Instant) -> Result<(), Refusal> {
+        let (plan, received_at) = self.call.plan(Ask::default(), 0, now)?;
+        if plan.is_aborted() {
+            self.fault.clone_from(&plan.fault);
+            self.begin_wait(0, 0, plan, received_at, now);
+        }
+        Ok(())
     }
 
     /// Takes a slot for a waiting message, just as for a call; the first message uses the slot of the
@@ -186,7 +362,7 @@ impl ExchangeAnswers {
     }
 
     /// The answer that is being produced, once there is room for it.
-    fn poll_made(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Bytes, Refusal>>> {
+    fn poll_made(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Bytes, Ending>>> {
         let draft = self.making.take()?;
         Some(match draft.poll_room(&self.call, cx) {
             Poll::Pending => {
@@ -195,45 +371,63 @@ impl ExchangeAnswers {
             }
             Poll::Ready(room) => {
                 self.call.answers();
-                Poll::Ready(room.map(|()| draft.into_framed()))
+                self.answered = self.answered.saturating_add(1);
+                Poll::Ready(match room {
+                    Ok(()) => Ok(draft.into_framed()),
+                    Err(why) => Err(why.into()),
+                })
             }
         })
     }
 }
 
 impl Stream for ExchangeAnswers {
-    type Item = Result<Bytes, Refusal>;
+    type Item = Result<Bytes, Ending>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         let limit = this.call.limits().max_unanswered.get();
         let mut was_kept_away = this.call.was_kept_away();
         loop {
             let now = this.call.now();
             this.attended.look(now, std::mem::take(&mut was_kept_away));
             if this.making.is_none() {
-                this.begin_due_answer(now);
+                if let Some(fault) = this.call_fault(FaultMoment::Before) {
+                    return Poll::Ready(Some(Err(this.call.ending_by(&fault))));
+                }
+                if let Some(ending) = this.begin_due_answer(now) {
+                    return Poll::Ready(Some(Err(ending)));
+                }
             }
             if let Some(made) = this.poll_made(cx) {
                 return made.map(Some);
             }
-            if this.have_requests_ended {
+            if this.have_requests_ended || this.is_aborted() {
                 break;
             }
-            if this.unanswered.len() >= limit {
+            if this.unanswered.len() + this.hung >= limit {
+                // With all of them hung, nothing but the end of the requests can end the call.
+                if this.unanswered.is_empty() && this.requests.poll_is_end(cx)? == Poll::Ready(true)
+                {
+                    this.have_requests_ended = true;
+                }
                 this.requests.settle();
                 break;
             }
             match this.requests.poll_next(cx) {
-                Poll::Ready(Some(Ok(request))) => this.take(&request, now),
-                Poll::Ready(Some(Err(why))) => return Poll::Ready(Some(Err(why))),
+                Poll::Ready(Some(Ok(request))) => {
+                    if let Some(ending) = this.take(&request, now) {
+                        return Poll::Ready(Some(Err(ending)));
+                    }
+                }
+                Poll::Ready(Some(Err(why))) => return Poll::Ready(Some(Err(why.into()))),
                 Poll::Ready(None) => {
                     this.have_requests_ended = true;
-                    // Even without a message, the header may be wrong.
-                    if this.taken == 0
-                        && let Err(why) = this.call.plan(Ask::default(), 0, now)
-                    {
-                        return Poll::Ready(Some(Err(why)));
+                    if this.taken == 0 {
+                        this.end_without_requests(now)?;
                     }
                 }
                 Poll::Pending => break,
@@ -241,7 +435,10 @@ impl Stream for ExchangeAnswers {
         }
         match this.unanswered.peek() {
             Some(Reverse(first)) => this.call.wait_until(first.due),
-            None if this.have_requests_ended => return Poll::Ready(None),
+            None if this.have_requests_ended => {
+                let fault = this.fault_at_end();
+                return Poll::Ready(fault.map(|fault| Err(this.call.ending_by(&fault))));
+            }
             None => this.call.wait_for_more(),
         }
         Poll::Pending

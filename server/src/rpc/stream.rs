@@ -7,7 +7,8 @@ use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use longsync::v1::{LongSyncStreamRequest, LongSyncStreamResponse};
-use tokio_stream::Stream;
+use longsync_behavior::{FaultClause, FaultMoment};
+use tokio_stream::{Stream, StreamExt as _};
 
 use super::BoxMessages;
 use super::draft::Draft;
@@ -15,6 +16,7 @@ use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::{ReceivedMessage, Requests};
 use crate::call::Call;
+use crate::call::ending::Ending;
 use crate::call::plan::{self, Ask, Plan};
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
@@ -48,8 +50,14 @@ pub(super) fn answer(call: Arc<Call>, intake: Intake) -> BoxMessages {
     // Boxed separately, so that it takes no room in the future that waits for it, or afterwards.
     let request = Box::pin(Requests::<LongSyncStreamRequest>::new(intake).one());
     Box::pin(async move {
-        let answers = StreamAnswers::new(&call, &request.await?)?;
-        Ok(Box::pin(answers) as MessageStream)
+        let mut answers = Box::pin(StreamAnswers::new(&call, &request.await?)?);
+        // Without any answer there are no headers either.
+        if answers.ends_before_an_answer()
+            && let Some(Err(ending)) = answers.next().await
+        {
+            return Err(ending);
+        }
+        Ok(answers as MessageStream)
     })
 }
 
@@ -59,10 +67,17 @@ impl StreamAnswers {
         received: &ReceivedMessage<LongSyncStreamRequest>,
     ) -> Result<Self, Refusal> {
         let ReceivedMessage { message, arrived } = received;
-        let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
+        let (mut plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
         let count = plan::count(message.count, call.limits())?;
         call.keep(plan.held_bytes(), arrived.held)?;
-        let wait = Wait::new(arrived.at, plan.delay).after_standing(call.queued_at(arrived.at));
+        call.count_attempt(&mut plan, "");
+        let ends_at_once =
+            plan.fault_at(FaultMoment::Before).is_some_and(|fault| fault.at().min(count) == 0);
+        let wait = if ends_at_once {
+            Wait::new(arrived.at, plan.delay())
+        } else {
+            call.first_wait(arrived.at, &plan)
+        };
         Ok(Self {
             call: Arc::clone(call),
             plan,
@@ -85,10 +100,36 @@ impl StreamAnswers {
         }
     }
 
+    /// The fault that takes the place of the next answer at this moment. With fewer answers than it lets go
+    /// out, it takes the place of the end.
+    fn fault_now(&self, moment: FaultMoment) -> Option<Arc<FaultClause>> {
+        let fault = self.plan.fault_at(moment)?;
+        (self.index == fault.at().min(self.count)).then(|| Arc::clone(fault))
+    }
+
+    /// Whether a fault takes the place of its first answer, or of its end if there are no answers.
+    fn ends_before_an_answer(&self) -> bool {
+        self.fault_now(FaultMoment::Before).or_else(|| self.fault_now(FaultMoment::After)).is_some()
+    }
+
+    /// The fault that comes before the wait for the next answer.
+    fn fault_between(&self) -> Option<Arc<FaultClause>> {
+        let at_end = || {
+            let is_end = self.index == self.count;
+            self.fault_now(FaultMoment::After).filter(|_| is_end)
+        };
+        self.fault_now(FaultMoment::Before).or_else(at_end)
+    }
+
     fn draft(&self, spent: WaitTimes) -> Draft<LongSyncStreamResponse> {
         let message = LongSyncStreamResponse {
             message: longsync::DONE.to_owned(),
-            timing: Some(self.call.timing(spent, &self.plan.applied, self.received_at)),
+            timing: Some(self.call.timing(
+                spent,
+                &self.plan.applied,
+                self.plan.fault.as_deref().filter(|fault| fault.is_answered()),
+                self.received_at,
+            )),
             index: self.index,
             ..LongSyncStreamResponse::default()
         };
@@ -97,14 +138,23 @@ impl StreamAnswers {
 }
 
 impl Stream for StreamAnswers {
-    type Item = Result<Bytes, Refusal>;
+    type Item = Result<Bytes, Ending>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         loop {
             match std::mem::replace(&mut this.phase, Phase::Between) {
-                Phase::Between if this.index == this.count => return Poll::Ready(None),
                 Phase::Between => {
+                    if let Some(fault) = this.fault_between() {
+                        return Poll::Ready(Some(Err(this.call.ending_by(&fault))));
+                    }
+                    if this.index == 0 {
+                        this.call.begins_answer(this.plan.fault.as_ref());
+                    }
+                    if this.index == this.count {
+                        return Poll::Ready(None);
+                    }
+                    this.call.expect_fault(this.fault_now(FaultMoment::After).as_deref());
                     this.plan_wait();
                     this.phase = Phase::Waiting;
                 }
@@ -116,6 +166,10 @@ impl Stream for StreamAnswers {
                         this.phase = Phase::Waiting;
                         return Poll::Pending;
                     };
+                    if let Some(fault) = this.fault_now(FaultMoment::After) {
+                        let ending = this.call.ending_after(&fault, wait, spent);
+                        return Poll::Ready(Some(Err(ending)));
+                    }
                     let start = if was_kept_away { this.call.now() } else { wait.due() };
                     this.wait.start = start;
                     this.phase = Phase::Making(Box::new(this.draft(spent)));
@@ -126,7 +180,10 @@ impl Stream for StreamAnswers {
                         return Poll::Pending;
                     };
                     this.index += 1;
-                    return Poll::Ready(Some(room.map(|()| draft.into_framed())));
+                    return Poll::Ready(Some(match room {
+                        Ok(()) => Ok(draft.into_framed()),
+                        Err(why) => Err(why.into()),
+                    }));
                 }
             }
         }

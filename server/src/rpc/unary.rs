@@ -9,13 +9,14 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use longsync::v1::{LongSyncRequest, LongSyncResponse};
+use longsync_behavior::FaultMoment;
 
 use super::draft::Draft;
 use crate::body::intake::Intake;
 use crate::body::messages::{ReceivedMessage, Requests};
 use crate::call::Call;
+use crate::call::ending::Ending;
 use crate::call::plan::{Ask, Plan};
-use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
 
 type UnaryRequests = Requests<LongSyncRequest>;
@@ -54,7 +55,7 @@ impl UnaryAnswer {
 }
 
 impl Future for UnaryAnswer {
-    type Output = Result<Bytes, Refusal>;
+    type Output = Result<Bytes, Ending>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { call, phase } = &mut *self;
@@ -77,14 +78,18 @@ impl Future for UnaryAnswer {
 
 impl Waiting {
     /// Ready once the wait is over and the request has ended.
-    fn poll_over(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<Result<(), Refusal>> {
+    fn poll_over(&mut self, call: &Call, cx: &mut Context<'_>) -> Poll<Result<(), Ending>> {
         if let Some(rest) = &mut self.rest
             && rest.poll_end(cx)?.is_ready()
         {
             self.rest = None;
         }
         if let Step::Under(wait) = self.wait {
-            self.wait = Step::Over(ready!(call.poll_wait(wait, cx)));
+            let spent = ready!(call.poll_wait(wait, cx));
+            if let Some(fault) = self.plan.fault_at(FaultMoment::After) {
+                return Poll::Ready(Err(call.ending_after(fault, wait, spent)));
+            }
+            self.wait = Step::Over(spent);
         }
         if self.rest.is_none() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
@@ -95,13 +100,16 @@ impl Waiting {
         call: &Call,
         phase: &mut Phase,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Bytes, Refusal>> {
+    ) -> Poll<Result<Bytes, Ending>> {
         let Self { plan, received_at, wait, .. } = self;
         let Step::Over(spent) = wait else { return Poll::Pending };
         let draft = draft(call, plan.clone(), spent, received_at);
         match draft.poll_room(call, cx) {
-            Poll::Ready(Ok(())) => Poll::Ready(Ok(draft.into_framed())),
-            Poll::Ready(Err(why)) => Poll::Ready(Err(why)),
+            Poll::Ready(Ok(())) => {
+                call.begins_answer(plan.fault.as_ref());
+                Poll::Ready(Ok(draft.into_framed()))
+            }
+            Poll::Ready(Err(why)) => Poll::Ready(Err(why.into())),
             Poll::Pending => {
                 *phase = Phase::Waiting(Self { rest: None, wait, plan, received_at });
                 Poll::Pending
@@ -114,13 +122,17 @@ fn begin_wait(
     call: &Call,
     received: &ReceivedMessage<LongSyncRequest>,
     request: Box<UnaryRequests>,
-) -> Result<Waiting, Refusal> {
+) -> Result<Waiting, Ending> {
     let ReceivedMessage { message, arrived } = received;
-    let (plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
+    let (mut plan, received_at) = call.plan(Ask::from(message), 0, arrived.at)?;
     call.keep(plan.held_bytes(), arrived.held)?;
+    call.count_attempt(&mut plan, "");
+    if let Some(fault) = plan.fault_at(FaultMoment::Before) {
+        return Err(call.ending_by(fault));
+    }
+    call.expect_fault(plan.fault.as_deref());
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Wait::new(arrived.at, plan.delay).after_standing(call.queued_at(arrived.at));
-    let wait = Step::Under(wait);
+    let wait = Step::Under(call.first_wait(arrived.at, &plan));
     Ok(Waiting { rest, wait, plan, received_at })
 }
 
@@ -133,7 +145,7 @@ fn draft(
 ) -> Draft<LongSyncResponse> {
     let message = LongSyncResponse {
         message: longsync::DONE.to_owned(),
-        timing: Some(call.timing(spent, &plan.applied, received_at)),
+        timing: Some(call.timing(spent, &plan.applied, plan.fault.as_deref(), received_at)),
         ..LongSyncResponse::default()
     };
     Draft::new(message, plan.payload)

@@ -6,6 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use longsync_behavior::{Behavior, FaultClause};
+
+use crate::shared::fault_counts::FaultCounts;
 
 /// Defines the kinds and their names from one list, so that none is forgotten.
 macro_rules! kinds {
@@ -64,12 +67,29 @@ pub enum Outcome {
     Cancelled,
     /// At the end of a drain.
     Drained,
+    /// With an error that its behavior planned.
+    Failed,
+    /// By a reset of its stream that its behavior planned.
+    Reset,
+    /// Never answered, as its behavior planned.
+    Hung,
+    /// With its connection, which its behavior, or that of another call, planned to drop.
+    Dropped,
 }
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Self; 5] =
-        [Self::Answered, Self::Refused, Self::DeadlineExceeded, Self::Cancelled, Self::Drained];
+    pub const ALL: [Self; 9] = [
+        Self::Answered,
+        Self::Refused,
+        Self::DeadlineExceeded,
+        Self::Cancelled,
+        Self::Drained,
+        Self::Failed,
+        Self::Reset,
+        Self::Hung,
+        Self::Dropped,
+    ];
 }
 
 impl Outcome {
@@ -81,6 +101,10 @@ impl Outcome {
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::Cancelled => "cancelled",
             Self::Drained => "drained",
+            Self::Failed => "failed",
+            Self::Reset => "reset",
+            Self::Hung => "hung",
+            Self::Dropped => "dropped",
         }
     }
 }
@@ -185,15 +209,18 @@ pub struct Snapshot {
     ended: [[u64; Outcome::ALL.len()]; CallKind::ALL.len()],
     lateness: DurationHistogram,
     cancelled_after: DurationHistogram,
+    faults: FaultCounts,
 }
 
 impl Snapshot {
-    pub(crate) fn new() -> Self {
+    /// No counts, of a server with this behavior.
+    pub(crate) fn new(behavior: &Behavior) -> Self {
         Self {
             started: [0; CallKind::ALL.len()],
             ended: [[0; Outcome::ALL.len()]; CallKind::ALL.len()],
             lateness: DurationHistogram::new(),
             cancelled_after: DurationHistogram::new(),
+            faults: FaultCounts::new(behavior),
         }
     }
 
@@ -213,6 +240,10 @@ impl Snapshot {
         self.cancelled_after.record(after);
     }
 
+    pub(crate) fn fault(&mut self, clause: &FaultClause) {
+        self.faults.apply(clause);
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         for kind in CallKind::ALL {
             self.started[kind as usize] += other.started[kind as usize];
@@ -222,6 +253,7 @@ impl Snapshot {
         }
         self.lateness.add(&other.lateness);
         self.cancelled_after.add(&other.cancelled_after);
+        self.faults.add(&other.faults);
     }
 
     /// Resets all counters, keeping their memory.
@@ -230,6 +262,7 @@ impl Snapshot {
         self.ended = [[0; Outcome::ALL.len()]; CallKind::ALL.len()];
         self.lateness.clear();
         self.cancelled_after.clear();
+        self.faults.clear();
     }
 
     /// How many calls of a kind have arrived.
@@ -251,6 +284,12 @@ impl Snapshot {
     /// For each wait that ran out, how long after its due time it ended.
     pub fn lateness(&self) -> &DurationHistogram {
         &self.lateness
+    }
+
+    /// How often each fault was applied to a call, or to a message of an exchange: by the canonical text of
+    /// its clause in the server's behavior, and `(caller)` for those of all behaviors that callers bring.
+    pub fn faults(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.faults.all()
     }
 
     /// For each cancelled call, how long it had waited.
@@ -282,10 +321,12 @@ struct MergedCounts {
 }
 
 impl Counters {
-    pub(crate) fn new(workers: usize) -> Self {
+    /// The counters of this many workers of a server with this behavior.
+    pub(crate) fn new(workers: usize, behavior: &Behavior) -> Self {
+        let empty = || Snapshot::new(behavior);
         Self {
-            workers: (0..workers).map(|_| WorkerSnapshot(Mutex::new(Snapshot::new()))).collect(),
-            taken: Mutex::new(MergedCounts { sum: Snapshot::new(), spare: Snapshot::new() }),
+            workers: (0..workers).map(|_| WorkerSnapshot(Mutex::new(empty()))).collect(),
+            taken: Mutex::new(MergedCounts { sum: empty(), spare: empty() }),
         }
     }
 
@@ -318,11 +359,19 @@ mod tests {
 
     use super::*;
 
+    fn behavior() -> Behavior {
+        Behavior::constant(Duration::ZERO)
+    }
+
+    fn empty() -> Snapshot {
+        Snapshot::new(&behavior())
+    }
+
     proptest! {
         /// Merging the counts of several workers gives what a single worker would have counted.
         #[test]
         fn merge_is_record_all(lateness in proptest::collection::vec((0_u64..10_000_000_000, any::<bool>()), 0..50)) {
-            let (mut left, mut right, mut all) = (Snapshot::new(), Snapshot::new(), Snapshot::new());
+            let (mut left, mut right, mut all) = (empty(), empty(), empty());
             for (nanos, to_left) in lateness {
                 let late = Duration::from_nanos(nanos);
                 let one = if to_left { &mut left } else { &mut right };
@@ -348,7 +397,7 @@ mod tests {
         fn a_snapshot_is_the_sum_of_all_that_was_counted(
             counted in proptest::collection::vec((0_usize..3, 0_u64..10_000_000_000, any::<bool>()), 0..40),
         ) {
-            let (counters, mut all) = (Counters::new(3), Snapshot::new());
+            let (counters, mut all) = (Counters::new(3, &behavior()), empty());
             for (worker, nanos, is_read) in counted {
                 let late = Duration::from_nanos(nanos);
                 for snapshot in [&mut *counters.of(worker), &mut all] {
@@ -372,8 +421,8 @@ mod tests {
 
     #[test]
     fn a_worker_is_held_up_for_a_swap_which_allocates_nothing() {
-        let counters = Counters::new(1);
-        let mut spare = Snapshot::new();
+        let counters = Counters::new(1, &behavior());
+        let mut spare = empty();
         counters.of(0).late(Duration::from_secs(1));
         let allocated = allocation_counter::measure(|| {
             mem::swap(&mut *counters.of(0), &mut spare);

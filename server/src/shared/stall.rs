@@ -25,9 +25,9 @@ impl StallClock {
         }
     }
 
-    /// How long a call whose wait begins at `start` is queued.
-    pub(crate) fn queued_at(&self, start: Instant) -> Duration {
+    /// How long a call whose wait begins at `start` is queued, if it could be served `after` that.
+    pub(crate) fn queued_at(&self, start: Instant, after: Duration) -> Duration {
         let origin = self.origin.get_or_init(|| start);
-        self.stall.queued_at(start.saturating_duration_since(*origin))
+        self.stall.queued_at(start.saturating_duration_since(*origin) + after)
     }
 }

@@ -137,12 +137,45 @@ async fn streams_that_the_server_is_made_to_reset_end_the_connection() -> Result
     let block = call_headers(&[]);
     let code = attack((0..5_000).flat_map(|index| {
         let open = frame(HEADERS, END_HEADERS, stream(index), &block);
-        // An increment of zero is a stream error (RFC 9113, section 6.9).
-        [open, frame(WINDOW_UPDATE, 0, stream(index), &[0; 4])]
+        // A window over 2^31 - 1 bytes is an error of the stream (RFC 9113, section 6.9.1).
+        [open, frame(WINDOW_UPDATE, 0, stream(index), &(u32::MAX >> 1).to_be_bytes())]
     }))
     .await?;
-    assert!(code.is_some());
+    assert_eq!(code, Some(ENHANCE_YOUR_CALM));
     Ok(())
+}
+
+/// The server would keep each reset in memory until it could write it.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_reads_nothing_cannot_make_the_server_reset_streams_without_end() -> Result<()>
+{
+    let server = Memory::start(config()).await;
+    let (io, _serving) = server.open();
+    let (mut reader, mut writer) = tokio::io::split(io);
+    let window = [&[0, 4][..], &(u32::MAX >> 1).to_be_bytes()].concat();
+    let request = LongSyncRequest { response_bytes: 4 << 20, ..wait(ms(0)) };
+    let mut bytes = [PREFACE, &frame(SETTINGS, 0, 0, &window)].concat();
+    bytes.extend(frame(WINDOW_UPDATE, 0, 0, &(1_u32 << 30).to_be_bytes()));
+    bytes.extend(unary(1, &request));
+    writer.write_all(&bytes).await?;
+    // The answer is longer than the pipe, so the server can write nothing more after this.
+    tokio::time::sleep(ms(10)).await;
+    let highest = 1_000_001;
+    writer.write_all(&frame(HEADERS, END_HEADERS, highest, &call_headers(&[]))).await?;
+    let resets: Vec<u8> =
+        (1..200_000).flat_map(|index| frame(DATA, 0, stream(index), &[])).collect();
+    let writing = writer.write_all(&resets);
+    assert!(tokio::time::timeout(HOUR, writing).await.is_err(), "the server reads without end");
+
+    let mut read = Vec::new();
+    let writing = tokio::spawn(async move {
+        let _ = writer.write_all(&frame(PING, 0, 0, &[0; 8])).await;
+        writer
+    });
+    tokio::time::timeout(HOUR, reader.read_to_end(&mut read)).await??;
+    writing.abort();
+    assert_eq!(goaway(&read), Some(ENHANCE_YOUR_CALM));
+    others_are_served(&server).await
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,7 @@
 //! The binary, run as a user would.
 
 mod behavior;
+mod faults;
 mod refused;
 mod variables;
 
@@ -213,7 +214,7 @@ fn wrong_usage_exits_with_2_says_what_would_be_right_and_binds_nothing() -> Resu
         (&["--listen", "9000"][..], "localhost:9000, or --port 9000"),
         (&["--listen", "nowhere.invalid:9000"], "127.0.0.1:9000"),
         (&["--behavior", "soon"], "at column 1: expected a delay: a duration such as 250ms"),
-        (&["--behavior", "1s; hang(1%)"], "at column 5"),
+        (&["--behavior", "1s; hung(1%)"], "at column 5"),
         (&["--delay", "500"], "250ms, 1.5s or 2m"),
         (&["--delay", "-1s"], "250ms, 1.5s or 2m"),
         (&["--delay", "2h"], "--max-delay"),

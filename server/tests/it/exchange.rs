@@ -75,7 +75,7 @@ async fn an_exchange_without_requests_ends_with_ok() -> Result<()> {
 async fn a_refused_request_is_a_failure_and_the_stream_continues() -> Result<()> {
     let server = Memory::start(config()).await;
     let mut client = server.client().await?;
-    let behavior = "hang(1%)".to_owned();
+    let behavior = "hung(1%)".to_owned();
     let requests = vec![
         ask(1, ms(200)),
         ask(2, HOUR * 2),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use longsync_server::{CallKind, Options, Outcome, Server, Worker, serve_connection};
 use longsync_timer::Clock;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::{JoinHandle, JoinSet};
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
@@ -16,67 +16,12 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::harness::{
-    HOUR, Memory, ORIGIN, PREFACE, Paused, Raw, Result, Socket, checked, config, connect,
-    eventually, frame, framed, ms, options, settle, unary, wait, waits, with_drain,
+    Frames, GOAWAY, HOUR, Memory, ORIGIN, PING, Paused, Raw, Result, Socket, checked, config,
+    connect, eventually, framed, ms, options, settle, wait, waits, with_drain,
 };
 
-const GOAWAY: u8 = 7;
-const PING: u8 = 6;
 const WINDOW_UPDATE: u8 = 8;
 const ACK: u8 = 1;
-
-/// A client that sends and reads frames by hand.
-struct Frames(DuplexStream);
-
-impl Frames {
-    async fn over(mut io: DuplexStream) -> Result<Self> {
-        io.write_all(&[PREFACE, &frame(4, 0, 0, &[])].concat()).await?;
-        Ok(Self(io))
-    }
-
-    async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Result<()> {
-        self.0.write_all(&frame(kind, flags, stream, payload)).await?;
-        Ok(())
-    }
-
-    /// Sends a complete unary call.
-    async fn call(&mut self, stream: u32, delay: Duration) -> Result<()> {
-        self.0.write_all(&unary(stream, &wait(delay))).await?;
-        Ok(())
-    }
-
-    /// The next frame: its kind, flags, stream and payload. [`None`] if the server has closed.
-    async fn next(&mut self) -> Result<Option<(u8, u8, u32, Vec<u8>)>> {
-        let mut head = [0; 9];
-        if self.0.read_exact(&mut head).await.is_err() {
-            return Ok(None);
-        }
-        let [a, b, c, kind, flags, stream @ ..] = head;
-        let mut payload = vec![0; u32::from_be_bytes([0, a, b, c]) as usize];
-        self.0.read_exact(&mut payload).await?;
-        Ok(Some((kind, flags, u32::from_be_bytes(stream), payload)))
-    }
-
-    /// Reads up to and including the first frame of this kind.
-    async fn until(&mut self, kind: u8) -> Result<Vec<u8>> {
-        loop {
-            match self.next().await? {
-                Some((seen, _, _, payload)) if seen == kind => return Ok(payload),
-                Some(_) => {}
-                None => anyhow::bail!("the server has closed"),
-            }
-        }
-    }
-
-    /// The number of streams that the server ends before it closes.
-    async fn ended_streams(&mut self) -> Result<usize> {
-        let mut ended = 0;
-        while let Some((kind, flags, ..)) = self.next().await? {
-            ended += usize::from(matches!(kind, 0 | 1) && flags & 1 != 0);
-        }
-        Ok(ended)
-    }
-}
 
 /// A server whose drain has just begun, and a client that was connected before.
 struct Draining {

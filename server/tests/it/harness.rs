@@ -18,7 +18,9 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::Streaming;
 
 pub(crate) use self::channel::{Channel, Headers, ORIGIN, connect, connect_with};
-pub(crate) use self::frames::{PREFACE, frame, unary};
+pub(crate) use self::frames::{
+    DATA, Frame, Frames, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, frame, open, request, unary,
+};
 pub(crate) use self::memory::Memory;
 pub(crate) use self::proof::{Paused, bad_field, quota, seen, timing_of};
 pub(crate) use self::raw::{Raw, RawCall, framed, read};

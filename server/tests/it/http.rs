@@ -107,10 +107,17 @@ async fn an_impossible_query_is_refused_at_once_with_the_sentence_that_grpc_gets
         ("delay=", "delay: `` is not a duration"),
         ("behavior=", "behavior: an empty text is not a behavior: write a delay such as 250ms"),
         ("behavior=soon", "behavior: `soon` is not understood at column 1: expected a delay"),
-        ("behavior=1s;hang(1%25)", "behavior: `1s;hang(1%)` is not understood at column 4"),
+        ("behavior=1s;hung(1%25)", "behavior: `1s;hung(1%)` is not understood at column 4"),
         ("delay=1s&behavior=1s", "delay: delay and behavior are both given"),
         ("delay=1s&delay=2s", "delay: given twice"),
-        ("delya=1s", "query: `delya` is not a known parameter: send delay, behavior or call_id"),
+        (
+            "delya=1s",
+            "query: `delya` is not a known parameter: send delay, behavior, call_id, status",
+        ),
+        ("status=200", "status: `200` is not the status of an error: send one from 400 to 599"),
+        ("status=503&behavior=1s", "status: status and behavior are both given: send only one"),
+        ("bytes=1k", "bytes: `1k` is not a number of bytes: send one such as 1024"),
+        ("bytes=4194305", "response_bytes: 4194305 is over this server's limit"),
     ];
     for mut web in both(&server).await? {
         for (query, sentence) in cases {
@@ -391,12 +398,14 @@ async fn concurrent_scrapes_are_all_answered_with_the_calls_that_had_ended() -> 
     let server = Memory::start(config()).await;
     let raw = server.raw().await?;
     raw.unary(&wait(ms(1)), &[]).await?.ended().await?;
-    let mut scrapes = Vec::new();
+    // They are read at the same time: together they are longer than the connection's window.
+    let mut scrapes = tokio::task::JoinSet::new();
     for _ in 0..40 {
-        scrapes.push(raw.get("/metrics").await?);
+        let scrape = raw.get("/metrics").await?;
+        scrapes.spawn(async move { crate::harness::read(scrape.await?.into_body()).await });
     }
-    for scrape in scrapes {
-        let (text, _) = crate::harness::read(scrape.await?.into_body()).await?;
+    while let Some(scraped) = scrapes.join_next().await {
+        let (text, _) = scraped??;
         let text = String::from_utf8(text.to_vec())?;
         let line = "longsync_calls_ended_total{rpc=\"LongSync\",outcome=\"answered\"} 1";
         assert!(text.lines().any(|it| it == line), "{text}");

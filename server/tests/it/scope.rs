@@ -1,5 +1,6 @@
 //! What callers may specify about their answers: nothing on a fixed server, and not everything on others.
 
+use anyhow::Context as _;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncExchangeRequest, LongSyncRequest, LongSyncStreamRequest,
 };
@@ -48,6 +49,7 @@ async fn a_fixed_server_names_what_it_does_not_accept() -> Result<()> {
     for (query, headers, field) in [
         ("?delay=1ms", &[][..], "delay: "),
         ("?behavior=1ms", &[], "behavior: "),
+        ("?status=503", &[], "status: "),
         ("", &header, "x-longsync-behavior: "),
     ] {
         let refused = web.send("GET", &format!("/long_sync{query}"), headers).await?;
@@ -93,22 +95,27 @@ async fn refused_in_every_way(server: &Memory, text: &str) -> Result<Vec<Status>
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_server_itself_may_have_stalls_and_recordings() -> Result<()> {
+async fn only_the_server_itself_may_have_what_concerns_others_and_recordings() -> Result<()> {
     let server = Memory::start(config()).await;
     for text in [
         "stall(for=1s)",
         "5ms; stall(for=1s)",
+        "goaway(1%)",
+        "5ms; goaway(1%, CANCEL)",
+        "drop(0%)",
+        "5ms; drop(1%, rst)",
         "replay(\"a.csv\")",
         "mix(50%: 5ms, rest: replay(\"a.csv\"))",
         "attempts(5ms, replay(\"a.csv\"))",
     ] {
-        let clause = if text.contains("stall") { "`stall" } else { "`replay" };
+        let clause = ["stall", "goaway", "drop", "replay"].into_iter().find(|it| text.contains(it));
+        let clause = clause.context("each text has one of them")?;
         let mut fields = Vec::new();
         for status in refused_in_every_way(&server, text).await? {
             fields.push(bad_field(&status)?);
             let said = status.message();
             assert!(said.contains("only the server's own --behavior may have"), "{said}");
-            assert!(said.contains(clause) || said.contains(text), "{said}");
+            assert!(said.contains(&format!("may have a {clause}:")), "{said}");
         }
         assert_eq!(fields, ["behavior", "behavior", "behavior", BEHAVIOR], "{text}");
         let query = form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
@@ -116,6 +123,24 @@ async fn only_the_server_itself_may_have_stalls_and_recordings() -> Result<()> {
         assert_eq!(refused.status(), 400, "{text}");
         assert!(refused.body().starts_with("behavior: "), "{}", refused.body());
     }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_asks_for_what_concerns_others_does_not_harm_its_connection() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    let waits = raw.unary(&asking(Some(100), ""), &[]).await?;
+    for text in ["goaway(100%)", "goaway(100%, CANCEL)", "drop(100%)", "drop(100%, rst)"] {
+        let status = raw.unary(&asking(None, text), &[]).await?.ended().await?.status;
+        assert_eq!(bad_field(&status)?, "behavior", "{text}");
+        let mut web = server.web1().await?;
+        let query = form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        assert_eq!(web.get(&format!("/long_sync?behavior={query}")).await?.status(), 400);
+        assert_eq!(web.get("/long_sync?delay=1ms").await?.status(), 200, "{text}");
+    }
+    assert_eq!(waits.ended().await?.status.code(), Code::Ok);
+    assert_eq!(server.snapshot().faults().map(|(_, count)| count).sum::<u64>(), 0);
     Ok(())
 }
 

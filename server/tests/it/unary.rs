@@ -198,9 +198,13 @@ fn refused() -> Vec<(LongSyncRequest, &'static str, &'static str)> {
         (behavior("3601s"), "behavior", "ask for at most 1h"),
         (behavior("soon"), "behavior", "at column 1: expected a delay: a duration such as 250ms"),
         (behavior("constant(1s) max 2s"), "behavior", "no max"),
-        (behavior("1s; hang(1%)"), "behavior", "at column 5: expected a delay or a stall"),
+        (
+            behavior("1s; hung(1%)"),
+            "behavior",
+            "at column 5: expected nothing more, a fault or a stall",
+        ),
         (behavior("1s; stall(for=1s)"), "behavior", "only the server's own"),
-        (behavior("  hang(1%)"), "behavior", "at column 3"),
+        (behavior("  hung(1%)"), "behavior", "at column 3"),
         (behavior(" "), "behavior", "an empty text is not a behavior"),
         (LongSyncRequest { behavior: "1s".into(), ..wait(ms(1)) }, "delay", "send only one"),
         (LongSyncRequest { call_id: "x".repeat(257), ..wait(ms(1)) }, "call_id", "at most 256"),
@@ -244,7 +248,7 @@ async fn a_refusal_comes_at_once_and_names_the_field_and_what_would_be_right() -
 #[tokio::test(start_paused = true)]
 async fn an_invalid_header_is_blamed_by_its_name() -> Result<()> {
     let mut client = Memory::start(config()).await.client_with(WAY).await?;
-    for value in ["soon", "2h", "", "1s;hang(1%)"] {
+    for value in ["soon", "2h", "", "1s;hung(1%)"] {
         let request =
             with_headers(LongSyncRequest::default(), &[(longsync::BEHAVIOR_HEADER, value)])?;
         let status = client.long_sync(request).await.expect_err("it is refused");

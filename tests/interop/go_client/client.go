@@ -37,6 +37,7 @@ type request struct {
 	ResponseBytes int    `json:"responseBytes,omitempty"`
 	ID            uint64 `json:"id,omitempty,string"`
 	Count         *int   `json:"count,omitempty"`
+	CallID        string `json:"callId,omitempty"`
 }
 
 // An answer of any RPC, in protobuf's JSON form.
@@ -46,6 +47,7 @@ type answer struct {
 		Planned      string `json:"planned"`
 		Waited       string `json:"waited"`
 		DeadlineLeft string `json:"deadlineLeft"`
+		Attempt      int    `json:"attempt"`
 	} `json:"timing"`
 	Payload      []byte `json:"payload"`
 	ID           uint64 `json:"id,string"`
@@ -73,10 +75,15 @@ type client struct {
 	methods protoreflect.MethodDescriptors
 }
 
-// Connects, and learns the methods by reflection over the same connection.
+// Connects to the server that the cases share.
 func dial(ctx context.Context, options ...grpc.DialOption) (*client, error) {
+	return dialAt(ctx, os.Getenv("ADDR"), options...)
+}
+
+// Connects, and learns the methods by reflection over the same connection.
+func dialAt(ctx context.Context, address string, options ...grpc.DialOption) (*client, error) {
 	options = append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	conn, err := grpc.NewClient(os.Getenv("ADDR"), options...)
+	conn, err := grpc.NewClient(address, options...)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@
 // server's reflection.
 //
 // `run` starts each case in a process of its own, with the server's address in ADDR; a case fails with its
-// reason on stderr.
+// reason on stderr. `report` and `retry` are for ../faults.
 package main
 
 import (
@@ -309,20 +309,26 @@ func unimplemented(ctx context.Context, c *client, path string) error {
 const patience = 25 * time.Second
 
 func main() {
-	if err := run(os.Args[1]); err != nil {
+	if err := run(os.Args[1], os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(name string) error {
+func run(name string, arguments []string) error {
+	// No call may hang a case.
+	ctx, release := context.WithTimeout(context.Background(), patience)
+	defer release()
+	switch {
+	case name == "report":
+		return reportCalls(ctx, arguments)
+	case name == "retry" && len(arguments) == 3:
+		return retryCalls(ctx, arguments[0], arguments[1], arguments[2])
+	}
 	body, ok := cases[name]
 	if !ok {
 		return fmt.Errorf("there is no case %q", name)
 	}
-	// No call may hang a case.
-	ctx, release := context.WithTimeout(context.Background(), patience)
-	defer release()
 	c, err := dial(ctx)
 	if err != nil {
 		return err

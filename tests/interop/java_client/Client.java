@@ -38,22 +38,42 @@ final class Client {
     private final ManagedChannel channel;
 
     Client(Server server) {
+        this(server, Map.of());
+    }
+
+    /** A client with this service config. */
+    Client(Server server, Map<String, ?> config) {
         this.server = server;
-        channel = NettyChannelBuilder.forTarget(server.address).usePlaintext().build();
+        channel = NettyChannelBuilder.forTarget(server.address)
+                .usePlaintext()
+                .disableServiceConfigLookUp()
+                .defaultServiceConfig(config)
+                .build();
     }
 
     /** A request with the given delay and the fields named, such as {@code "id", 1L}. */
     Message request(String rpc, long delayMs, Object... fields) {
-        DynamicMessage.Builder request = DynamicMessage.newBuilder(METHODS.findMethodByName(rpc).getInputType());
-        for (int index = 0; index < fields.length; index += 2) {
-            request.setField(request.getDescriptorForType().findFieldByName((String) fields[index]), fields[index + 1]);
-        }
+        DynamicMessage.Builder request = with(rpc, fields);
         FieldDescriptor delay = request.getDescriptorForType().findFieldByName("delay");
         Duration duration = Duration.newBuilder()
                 .setSeconds(delayMs / 1_000)
                 .setNanos((int) (delayMs % 1_000) * 1_000_000)
                 .build();
         return request.setField(delay, duration).build();
+    }
+
+    /** A request with a call id and the fields named, whose delay the server decides. */
+    static Message named(String rpc, String callId, Object... fields) {
+        DynamicMessage.Builder request = with(rpc, fields);
+        return request.setField(request.getDescriptorForType().findFieldByName("call_id"), callId).build();
+    }
+
+    private static DynamicMessage.Builder with(String rpc, Object... fields) {
+        DynamicMessage.Builder request = DynamicMessage.newBuilder(METHODS.findMethodByName(rpc).getInputType());
+        for (int index = 0; index < fields.length; index += 2) {
+            request.setField(request.getDescriptorForType().findFieldByName((String) fields[index]), fields[index + 1]);
+        }
+        return request;
     }
 
     static Object field(Message message, String name) {
@@ -109,9 +129,19 @@ final class Client {
             call.cancel("cancelled by the case", null);
         }
 
+        /** How the call ended, once it has. */
+        Status status() throws Exception {
+            return ended.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+        }
+
+        /** The answers so far. */
+        List<Message> received() {
+            return received;
+        }
+
         /** All answers, once the call has ended well. */
         List<Message> answers() throws Exception {
-            Status status = ended.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+            Status status = status();
             if (!status.isOk()) {
                 throw new StatusRuntimeException(status);
             }

@@ -26,7 +26,12 @@ final class Server implements AutoCloseable {
 
     /** The server that all cases share. */
     static Server shared() {
-        return new Server(System.getenv("ADDR"), null);
+        return at(System.getenv("ADDR"));
+    }
+
+    /** A server that somebody else has started. */
+    static Server at(String address) {
+        return new Server(address, null);
     }
 
     /** A server that the case may stop. */

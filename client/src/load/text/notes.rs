@@ -1,6 +1,6 @@
 //! What a reader of a report should know before trusting it.
 
-use longsync_stats::Figures;
+use longsync_stats::{Figures, TransportFailure};
 use longsync_text::{counted, grouped};
 
 use super::heading::three;
@@ -18,6 +18,7 @@ pub(in crate::load) fn notes(report: &Report) -> Vec<String> {
     }
     notes.extend(dependent(report));
     notes.extend(failed(figures));
+    notes.extend(by_the_transport(report));
     notes.extend(below_zero(figures));
     notes.extend(other_clock(report));
     if load.warm_up > 0 {
@@ -55,6 +56,19 @@ fn failed(figures: &Figures) -> Option<String> {
                 grouped(bound)
             ),
         }
+    })
+}
+
+/// What nobody can tell from here about calls without a status. Plain deadlines are mentioned only beside other
+/// planned faults, since most of them are not planned.
+fn by_the_transport(report: &Report) -> Option<String> {
+    let counts = &report.load.figures.counts;
+    let broken: u64 = TransportFailure::ALL.iter().map(|how| counts.broken(*how)).sum();
+    let has_hung = counts.cut > 0 && !report.load.faults.is_empty();
+    (broken > 0 || has_hung).then(|| {
+        "Resets, lost connections and calls that were never answered carry no report of the server: here, a planned \
+         one cannot be told from a real one. The server's own counters can."
+            .to_owned()
     })
 }
 

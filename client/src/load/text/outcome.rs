@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use longsync_connect::Code;
 use longsync_connect::status::code_name;
 use longsync_load::Load;
-use longsync_stats::{Counts, NotSentReason, TransportFailure};
+use longsync_stats::{Counts, NotSentReason, TextCounts, TransportFailure};
 use longsync_text::grouped;
 use longsync_text::said::shortened;
 
@@ -31,7 +31,8 @@ pub(super) fn lists(report: &Report, columns: usize) -> String {
     line(&mut text, columns, "ended by the transport", &broken(counts));
     line(&mut text, columns, "connections", &connections(&report.load));
     line(&mut text, columns, "the server reports", &server(report));
-    list(&mut text, columns, "error texts", &texts(report));
+    list(&mut text, columns, "planned faults", &texts(&report.load.faults, "clauses"));
+    list(&mut text, columns, "error texts", &texts(&report.load.texts, "texts"));
     line(&mut text, columns, "not sent", &not_sent(counts));
     let held_back: Vec<_> = held_back(report).iter().map(ToString::to_string).collect();
     text.push_str(&paragraph(&held_back, columns, Style::new()));
@@ -115,8 +116,8 @@ fn server(report: &Report) -> Vec<String> {
     parts
 }
 
-fn texts(report: &Report) -> Vec<(u64, String)> {
-    let texts = &report.load.texts;
+/// The most frequent texts, and how many more there are of `what`.
+fn texts(texts: &TextCounts, what: &str) -> Vec<(u64, String)> {
     let all = texts.by_count();
     let named = |text: &str| {
         let is_empty = text.is_empty();
@@ -127,10 +128,11 @@ fn texts(report: &Report) -> Vec<(u64, String)> {
     let hidden = all.get(MOST_TEXTS..).unwrap_or_default();
     if !hidden.is_empty() {
         let count = hidden.iter().map(|(_, count)| count).sum();
-        shown.push((count, format!("in {} more texts (--json has them)", hidden.len())));
+        shown.push((count, format!("in {} more {what} (--json has them)", hidden.len())));
     }
     if texts.other() > 0 {
-        shown.push((texts.other(), "other: only the first 100 distinct texts are kept".to_owned()));
+        let other = format!("other: only the first 100 distinct {what} are kept");
+        shown.push((texts.other(), other));
     }
     shown
 }

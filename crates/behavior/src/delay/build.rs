@@ -120,7 +120,7 @@ fn mix(
 }
 
 /// The number of a percentage, which may exceed 100.
-fn percent(millionths: u64) -> String {
+pub(crate) fn percent(millionths: u64) -> String {
     let per_percent = u64::from(Percent::ALL.millionths()) / 100;
     let number = format!("{}.{:06}", millionths / per_percent, millionths % per_percent);
     number.trim_end_matches('0').trim_end_matches('.').to_owned()

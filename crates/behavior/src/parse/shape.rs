@@ -27,8 +27,13 @@ const SHAPES: [&str; 10] = [
     "replay",
 ];
 
-const A_DELAY: &str = "a delay: a duration such as 250ms, or constant, uniform, normal, exponential, \
+pub(super) const A_DELAY: &str = "a delay: a duration such as 250ms, or constant, uniform, normal, exponential, \
      pareto, lognormal, percentiles, mix, attempts or replay with its parameters";
+
+/// Whether a delay can begin with this name.
+pub(super) fn is_name(name: &str) -> bool {
+    SHAPES.contains(&name)
+}
 
 pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<WrittenDelay, ParseError> {
     let at = words.place();

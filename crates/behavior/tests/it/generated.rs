@@ -9,13 +9,63 @@ pub(crate) fn behavior() -> impl Strategy<Value = String> {
         let from = if is_of_first { ", from=first_call" } else { "" };
         format!("stall(for={length}{every}, at={at}{from})")
     });
-    (delay(), proptest::option::of(stall), any::<bool>()).prop_map(|(delay, stall, is_last)| {
-        match stall {
-            None => delay,
-            Some(stall) if is_last => format!("{stall};\n{delay};"),
-            Some(stall) => format!("{delay} ; {stall}"),
+    let faults = prop::collection::vec(fault(), 0..4);
+    let clauses = (proptest::option::of(delay()), proptest::option::of(stall), faults);
+    clauses.prop_flat_map(|(delay, stall, faults)| {
+        let mut clauses: Vec<_> = delay.into_iter().chain(stall).chain(faults).collect();
+        if clauses.is_empty() {
+            clauses.push("5ms".to_owned());
         }
+        let joint = prop::sample::select(vec!["; ", ";\n", " ; "]);
+        (Just(clauses).prop_shuffle(), joint, prop::sample::select(vec!["", ";"]))
+            .prop_map(|(clauses, joint, end)| format!("{}{end}", clauses.join(joint)))
     })
+}
+
+/// A fault. The shares of several may add up to more than 100 %.
+pub(crate) fn fault() -> impl Strategy<Value = String> {
+    let share = prop_oneof![
+        4 => (0_u32..=40_000_000).prop_map(percent),
+        1 => Just("rest".to_owned()),
+    ];
+    let reset_code = prop::sample::select(vec!["", ", CANCEL", ", 0", ", refused_stream", ", 11"]);
+    let statuses = vec!["UNAVAILABLE", "unavailable", "14", "1", "503", "599", "400", "DATA_LOSS"];
+    let message = prop_oneof![
+        2 => Just(String::new()),
+        1 => "\\PC{0,8}".prop_map(|it| format!(", {}", longsync_text::string::print(&it))),
+    ];
+    let moment = (any::<bool>(), 0_u32..3).prop_map(|(is_before, at)| {
+        let when = if is_before { ", when=before" } else { "" };
+        let at = if at > 0 { format!(", at={at}") } else { String::new() };
+        format!("{at}{when}")
+    });
+    let retry = prop::sample::select(vec![
+        "",
+        ", retry_info=1.5s",
+        ", pushback=never",
+        ", pushback=20ms, retry_info=1s",
+    ]);
+    let error = (prop::sample::select(statuses), message, moment.clone(), retry)
+        .prop_map(|(status, message, moment, retry)| format!("{status}{message}{moment}{retry}"));
+    let rate = (1_u32..5_000, prop::sample::select(vec!["B/s", "KiB/s", ".5MiB/s", ".25GiB/s"]))
+        .prop_map(|(number, unit)| format!("{}{unit}", number % 1_000 + 1));
+    prop_oneof![
+        (share.clone(), error.clone()).prop_map(|(share, error)| format!("fail({share}, {error})")),
+        (1_u32..5, error).prop_map(|(count, error)| format!("fail_first({count}, {error})")),
+        (share.clone(), reset_code.clone(), moment.clone())
+            .prop_map(|(share, code, moment)| format!("reset({share}{code}{moment})")),
+        (share.clone(), moment.clone())
+            .prop_map(|(share, moment)| format!("hang({share}{moment})")),
+        (share.clone(), reset_code, moment.clone()).prop_map(|(share, code, moment)| {
+            let moment = if code.is_empty() { String::new() } else { moment };
+            format!("goaway({share}{code}{moment})")
+        }),
+        (share.clone(), any::<bool>(), moment).prop_map(|(share, is_reset, moment)| {
+            format!("drop({share}{}{moment})", if is_reset { ", rst" } else { "" })
+        }),
+        (share.clone(), rate).prop_map(|(share, rate)| format!("slow({share}, {rate})")),
+        (share, duration()).prop_map(|(share, by)| format!("late_trailers({share}, {by})")),
+    ]
 }
 
 pub(crate) fn delay() -> impl Strategy<Value = String> {

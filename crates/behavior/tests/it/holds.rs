@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, CallName, DrawKey, Rules};
+use longsync_behavior::{Behavior, CallName, DrawKey, Percent, Rules};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -36,6 +36,8 @@ pub(crate) fn for_behavior(behavior: &Behavior, rules: &Rules<'_>) {
     let again = Behavior::read(text, rules).unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(again.text(), text);
     assert!(again == *behavior, "{text}");
+    let shares: u32 = behavior.faults().shares().map(|(share, _)| share.millionths()).sum();
+    assert!(shares <= Percent::ALL.millionths(), "{text}");
     for attempt in [1, 2, behavior.last_attempt()] {
         let delays = behavior.delays(attempt);
         let (least, greatest) = delays.ends();
@@ -45,6 +47,9 @@ pub(crate) fn for_behavior(behavior: &Behavior, rules: &Rules<'_>) {
             let delay = behavior.draw(&key);
             assert!((least..=greatest).contains(&delay), "{text}: {delay:?}");
             assert_eq!(again.draw(&key), delay, "{text}");
+            let (same_delay, fault) = behavior.draw_with_fault(&key);
+            assert_eq!(same_delay, delay, "{text}");
+            assert_eq!(again.draw_with_fault(&key), (delay, fault), "{text}");
         }
         for p in [1e-9, 0.5, 0.999_999_999] {
             let delay = delays.quantile(p);

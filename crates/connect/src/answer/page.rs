@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
+use longsync_text::GrpcCode;
 use longsync_text::said::{quoted, quoted_bytes};
-use tonic::{Code, Status};
+use tonic::Status;
+
+use crate::status::code_of;
 
 /// The head of such an answer, and the beginning of its body.
 #[derive(Debug)]
@@ -45,14 +48,7 @@ impl Page {
     /// The status that such an answer stands for, by gRPC's http-grpc-status-mapping.md. `has_said_ok`: the
     /// grpc-status of the answer itself is 0, which is not believed.
     pub(super) fn status(&self, has_said_ok: bool) -> Status {
-        let code = match self.http.as_u16() {
-            400 => Code::Internal,
-            401 => Code::Unauthenticated,
-            403 => Code::PermissionDenied,
-            404 => Code::Unimplemented,
-            429 | 502..=504 => Code::Unavailable,
-            _ => Code::Unknown,
-        };
+        let code = code_of(GrpcCode::of_http(self.http.as_u16()));
         let content_type = match &self.content_type {
             Some(value) => format!("the content-type {}", quoted_bytes(value.as_bytes())),
             None => "no content-type".to_owned(),
@@ -91,6 +87,8 @@ pub fn first_line(bytes: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+
     use super::*;
 
     fn page(http: u16, content_type: Option<&'static str>, body: &'static [u8]) -> Status {

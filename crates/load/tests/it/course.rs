@@ -380,7 +380,7 @@ impl Method for Named {
         self.calls.received(answer, message);
     }
 
-    fn answered(&self, answer: Bytes) -> Result<Option<ServerWait>, Code> {
+    fn answered(&self, answer: &Bytes) -> Result<Option<ServerWait>, Code> {
         self.calls.answered(answer)
     }
 }

@@ -169,7 +169,7 @@ impl Method for Threes {
         answer.push(message);
     }
 
-    fn answered(&self, answer: Vec<Bytes>) -> Result<Option<ServerWait>, Code> {
+    fn answered(&self, answer: &Vec<Bytes>) -> Result<Option<ServerWait>, Code> {
         let mut sum = ServerWait {
             planned: Duration::ZERO,
             queued: Duration::ZERO,
@@ -177,7 +177,8 @@ impl Method for Threes {
             is_faulty: false,
         };
         for message in answer {
-            let message = LongSyncStreamResponse::decode(message).map_err(|_| Code::Internal)?;
+            let message =
+                LongSyncStreamResponse::decode(&message[..]).map_err(|_| Code::Internal)?;
             let timing = message.timing.unwrap_or_default();
             sum.planned += plausible(timing.planned.as_ref()).unwrap_or_default();
             sum.waited += plausible(timing.waited.as_ref()).unwrap_or_default();

@@ -244,7 +244,7 @@ impl Method for Curious {
         self.0.received(answer, message);
     }
 
-    fn answered(&self, answer: Bytes) -> Result<Option<ServerWait>, Code> {
+    fn answered(&self, answer: &Bytes) -> Result<Option<ServerWait>, Code> {
         self.0.answered(answer)
     }
 

@@ -17,6 +17,7 @@ use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::Requests;
 use crate::call::Call;
+use crate::call::ending::Ending;
 use crate::call::refusal::Refusal;
 use crate::rpc::BoxMessages;
 use crate::shared::health::KNOWN_SERVICES;
@@ -51,7 +52,7 @@ struct CheckAnswer {
 }
 
 impl Stream for CheckAnswer {
-    type Item = Result<Bytes, Refusal>;
+    type Item = Result<Bytes, Ending>;
 
     fn poll_next(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(self.message.take().map(Ok))
@@ -95,7 +96,7 @@ struct Statuses {
 }
 
 impl Stream for Statuses {
-    type Item = Result<Bytes, Refusal>;
+    type Item = Result<Bytes, Ending>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;

@@ -26,7 +26,7 @@ use crate::body::batches::MessageStream;
 use crate::body::intake::Intake;
 use crate::body::messages::Requests;
 use crate::call::Call;
-use crate::call::refusal::Refusal;
+use crate::call::ending::Ending;
 use crate::rpc::BoxMessages;
 
 /// The assumed cost of a reflection stream. An idle one takes 2.6 KiB, even after files were requested;
@@ -36,7 +36,13 @@ use crate::rpc::BoxMessages;
 const STREAM_BYTES: u64 = 52 * 1024;
 
 /// What this server can describe: its services, and the details that its statuses may contain.
-static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(|| {
+static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(|| descriptors(&[]));
+
+/// The same with the service of gRPC's interop tests.
+static WITH_INTEROP: LazyLock<Descriptors> =
+    LazyLock::new(|| descriptors(&[longsync::TESTING_FILE_DESCRIPTOR_SET]));
+
+fn descriptors(more: &[&[u8]]) -> Descriptors {
     let sets = [
         longsync::FILE_DESCRIPTOR_SET,
         tonic_health::pb::FILE_DESCRIPTOR_SET,
@@ -44,11 +50,11 @@ static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(|| {
         tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
         tonic_types::pb::FILE_DESCRIPTOR_SET,
     ];
-    Descriptors::new(sets.into_iter().flat_map(|set| {
-        let set = FileDescriptorSet::decode(set);
+    Descriptors::new(sets.iter().chain(more).flat_map(|set| {
+        let set = FileDescriptorSet::decode(*set);
         set.expect("the descriptor sets are valid constants").file.into_iter().map(published)
     }))
-});
+}
 
 /// Gives a file the name under which it is published elsewhere. The crates shorten some names, and a client
 /// that already has the file would take ours for a different one with the same symbols.
@@ -67,29 +73,32 @@ fn published(mut file: FileDescriptorProto) -> FileDescriptorProto {
 
 /// Answers each request of a stream in turn.
 pub(super) fn info(call: Arc<Call>, intake: Intake) -> BoxMessages {
+    let descriptors: &'static Descriptors =
+        if call.has_interop() { &WITH_INTEROP } else { &DESCRIPTORS };
     let slot = SideSlot::of_stream(call, STREAM_BYTES);
     let requests = Requests::new(intake);
-    Box::pin(future::ready(slot.map(|slot| {
-        Box::pin(ReflectionAnswers { requests, sent: BTreeSet::new(), _slot: slot })
+    Box::pin(future::ready(slot.map_err(Ending::from).map(|slot| {
+        Box::pin(ReflectionAnswers { requests, descriptors, sent: BTreeSet::new(), _slot: slot })
             as MessageStream
     })))
 }
 
 struct ReflectionAnswers {
     requests: Requests<ServerReflectionRequest>,
+    descriptors: &'static Descriptors,
     /// The files that were sent on this stream.
     sent: BTreeSet<FileId>,
     _slot: SideSlot,
 }
 
 impl Stream for ReflectionAnswers {
-    type Item = Result<Bytes, Refusal>;
+    type Item = Result<Bytes, Ending>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         let request = ready!(this.requests.poll_next(cx));
         Poll::Ready(request.map(|request| {
-            let answer = response(request?.message, &DESCRIPTORS, &mut this.sent);
+            let answer = response(request?.message, this.descriptors, &mut this.sent);
             Ok(encoded(&answer))
         }))
     }

@@ -1,4 +1,4 @@
-//! A slot for something that a connection has besides its calls: a stream of health or reflection,
+//! A slot for something that a connection has besides its calls: a stream of another service than our own,
 //! which may last forever, or a health check that is answered although no memory is left. Each
 //! connection has a limited number of slots.
 
@@ -22,10 +22,10 @@ impl SideSlot {
     pub(super) fn of_stream(call: Arc<Call>, bytes: u64) -> Result<Self, Refusal> {
         if !call.side().take_stream() {
             let why = format!(
-                "a connection has at most {MAX_SIDE_STREAMS} streams of health and reflection: \
+                "a connection has at most {MAX_SIDE_STREAMS} streams of other services than longsync's: \
                  end one of them, or open another connection"
             );
-            return Err(Refusal::fixed("streams of health and reflection", why));
+            return Err(Refusal::fixed("streams of other services", why));
         }
         let slot = Self { call, is_stream: true };
         slot.call.hold(bytes)?;

@@ -111,6 +111,8 @@ pub(crate) struct RawCall {
 #[derive(Debug)]
 pub(crate) struct RawResult {
     pub(crate) http: StatusCode,
+    /// Whether the status came with the headers (gRPC's "Trailers-Only").
+    pub(crate) is_trailers_only: bool,
     pub(crate) data: BytesMut,
     pub(crate) status: Status,
 }
@@ -129,10 +131,12 @@ impl RawCall {
     pub(crate) async fn ended(self) -> Result<RawResult> {
         let (head, body) = self.response.await?.into_parts();
         let (data, trailers) = read(body).await?;
-        let status = Status::from_header_map(&head.headers)
+        let in_headers = Status::from_header_map(&head.headers);
+        let is_trailers_only = in_headers.is_some();
+        let status = in_headers
             .or_else(|| Status::from_header_map(&trailers))
             .context("neither the headers nor the trailers contain a status")?;
-        Ok(RawResult { http: head.status, data, status })
+        Ok(RawResult { http: head.status, is_trailers_only, data, status })
     }
 
     /// Why the server reset the stream instead of answering.

@@ -1,0 +1,109 @@
+//! Planned faults, as `call`, `load` and `behavior` show them.
+
+use serde_json::Value;
+
+use crate::cli::{client, stderr, stdout};
+use crate::harness::{TestServer, start};
+use longsync_server::Limits;
+
+async fn json(args: &[&str]) -> Value {
+    let output = client(args).await;
+    let text = stdout(&output);
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}{}", stderr(&output)))
+}
+
+fn server() -> (TestServer, String) {
+    let server = start(Limits::default());
+    let url = server.target.to_string();
+    (server, url)
+}
+
+#[tokio::test]
+async fn a_failed_call_shows_the_fault_that_hit_it() {
+    let (_server, url) = server();
+    let behavior = "1ms; fail(100%, UNAVAILABLE, retry_info=1s)";
+    let output = client(&["call", "--url", &url, "--behavior", behavior]).await;
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(64 + 14), "{text}");
+    assert!(text.contains("UNAVAILABLE: planned by longsync"), "{text}");
+    assert!(text.contains("fault: fail(100%, UNAVAILABLE, retry_info=1s)"), "{text}");
+
+    let record = json(&["call", "--url", &url, "--behavior", behavior, "--json"]).await;
+    let timing = &record["status"]["timing"];
+    assert_eq!(timing["fault"], "fail(100%, UNAVAILABLE, retry_info=1s)");
+    assert_eq!(timing["planned_ns"], 1_000_000);
+}
+
+/// What a fault does to an answer is not added by the network.
+#[tokio::test]
+async fn a_slow_answer_has_no_added() {
+    let (_server, url) = server();
+    for (behavior, fault, is_known) in
+        [("1ms; slow(100%, 10KiB/s)", "slow(100%, 10KiB/s)", false), ("1ms", "", true)]
+    {
+        let record = json(&["call", "--url", &url, "--behavior", behavior, "--json"]).await;
+        let answer = &record["answers"][0];
+        assert_eq!(answer["timing"]["fault"], fault);
+        assert_eq!(answer["added_ns"].is_i64(), is_known, "{record}");
+    }
+}
+
+#[tokio::test]
+async fn the_messages_of_an_exchange_show_their_faults() {
+    let (_server, url) = server();
+    let behavior = "0s; fail_first(1, ABORTED)";
+    let args =
+        ["call", "--url", &url, "--behavior", behavior, "--kind", "exchange", "--count", "3"];
+    let text = stdout(&client(&args).await);
+    // The messages have no names of their own, so they are attempts of one call.
+    assert!(text.contains("fault: fail_first(1, ABORTED), in 1 of 3 answers"), "{text}");
+    let record = json(&[&args[..], &["--json"]].concat()).await;
+    let answers = record["answers"].as_array().unwrap();
+    assert!(answers.iter().all(|answer| answer["failure"].is_null()), "no longer the first");
+}
+
+#[tokio::test]
+async fn a_load_counts_faults_by_clause() {
+    let (_server, url) = server();
+    let behavior = "0s; fail(20%, UNAVAILABLE); fail(10%, ABORTED, when=before); slow(20%, 1MiB/s)";
+    let args = ["load", "--url", &url, "--behavior", behavior, "-n", "500", "--json"];
+    let record = json(&[&args[..], &["--call-id-prefix", "x", "--seed", "1"]].concat()).await;
+    let count = |clause: &str| {
+        let clauses = record["faults"]["clauses"].as_array().unwrap();
+        let found = clauses.iter().find(|it| it["clause"] == clause);
+        found.and_then(|it| it["count"].as_u64()).unwrap_or(0)
+    };
+    let statuses = &record["counts"]["statuses"];
+    assert_eq!(count("fail(20%, UNAVAILABLE)"), statuses["UNAVAILABLE"].as_u64().unwrap());
+    assert_eq!(count("fail(10%, ABORTED, when=before)"), statuses["ABORTED"].as_u64().unwrap());
+    assert!(count("slow(20%, 1MiB/s)") > 50, "{record}");
+    let added = record["figures"]["added"]["count"].as_u64().unwrap();
+    let good = record["counts"]["good"].as_u64().unwrap();
+    assert_eq!(added + count("slow(20%, 1MiB/s)"), good, "only calls without a fault");
+}
+
+#[tokio::test]
+async fn a_load_says_that_resets_have_no_report() {
+    let (_server, url) = server();
+    let args = ["load", "--url", &url, "--behavior", "0s; reset(50%)", "-n", "100", "-c", "4"];
+    let output = client(&args).await;
+    let text = stdout(&output).replace('\n', " ");
+    assert!(text.contains("cannot be told from a real one"), "{text}");
+    assert!(!text.contains("planned faults"), "{text}");
+    let record = json(&[&args[..], &["--json"]].concat()).await;
+    assert!(record["counts"]["broken"]["reset"].as_u64().unwrap() > 10);
+    assert_eq!(record["faults"]["clauses"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_behavior_shows_its_faults_and_the_one_that_hits_a_call() {
+    let behavior = "5ms; fail(20%, UNAVAILABLE); hang(rest)";
+    let args = ["behavior", behavior, "--call-id", "a", "--seed", "7"];
+    let text = stdout(&client(&args).await);
+    assert!(text.contains("  fail(20%, UNAVAILABLE): 20 % of the calls"), "{text}");
+    assert!(text.contains("  hang(rest): 80 % of the calls"), "{text}");
+    let record = json(&[&args[..], &["--json"]].concat()).await;
+    assert_eq!(record["faults"][0]["share"], 0.2);
+    let fault = record["draw"]["fault"].as_str().unwrap();
+    assert!(text.contains(&format!("waits 5ms, and {fault} hits it")), "{text}");
+}

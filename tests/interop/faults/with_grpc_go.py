@@ -1,0 +1,28 @@
+"""What grpc-go reports for each fault, and how it retries."""
+
+import os
+
+import reports
+import retries
+from lib import run_case
+
+CLIENT = [os.environ["GO_CLIENT"]]
+
+
+def case_faults():
+    reports.faults("grpc-go", [*CLIENT, "report"])
+
+
+def case_retries():
+    retries.third_attempt_succeeds([*CLIENT, "retry"])
+
+
+def case_pushback():
+    retries.pushback([*CLIENT, "retry"])
+
+
+def case_pushback_never():
+    retries.never([*CLIENT, "retry"])
+
+
+run_case(globals())

@@ -1,0 +1,28 @@
+"""What grpc-java reports for each fault, and how it retries."""
+
+import os
+
+import reports
+import retries
+from lib import run_case
+
+CLIENT = ["java", "-cp", os.environ["JAVA_CLASSES"], "Faults"]
+
+
+def case_faults():
+    reports.faults("grpc-java", [*CLIENT, "report"])
+
+
+def case_retries():
+    retries.third_attempt_succeeds([*CLIENT, "retry"])
+
+
+def case_pushback():
+    retries.pushback([*CLIENT, "retry"])
+
+
+def case_pushback_never():
+    retries.never([*CLIENT, "retry"])
+
+
+run_case(globals())

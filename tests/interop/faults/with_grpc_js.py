@@ -1,0 +1,28 @@
+"""What Node's @grpc/grpc-js reports for each fault, and how it retries."""
+
+from pathlib import Path
+
+import reports
+import retries
+from lib import run_case
+
+CLIENT = ["node", str(Path(__file__).with_name("reporter.mjs"))]
+
+
+def case_faults():
+    reports.faults("grpc-js", [*CLIENT, "report"])
+
+
+def case_retries():
+    retries.third_attempt_succeeds([*CLIENT, "retry"])
+
+
+def case_pushback():
+    retries.pushback([*CLIENT, "retry"])
+
+
+def case_pushback_never():
+    retries.never([*CLIENT, "retry"])
+
+
+run_case(globals())

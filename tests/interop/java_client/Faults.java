@@ -1,0 +1,69 @@
+import com.google.protobuf.Message;
+import io.grpc.CallOptions;
+import io.grpc.Status;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The calls that {@code ../faults/with_grpc_java.py} asks for: {@code report RPC@ADDRESS...} and
+ * {@code retry ADDRESS COUNT PREFIX}. Prints a line of JSON per call.
+ */
+final class Faults {
+    private static final Map<String, ?> POLICY = Map.of("methodConfig", List.of(Map.of(
+            "name", List.of(Map.of()),
+            "retryPolicy", Map.of(
+                    "maxAttempts", 4.0,
+                    "initialBackoff", "0.02s",
+                    "maxBackoff", "0.02s",
+                    "backoffMultiplier", 1.0,
+                    "retryableStatusCodes", List.of("UNAVAILABLE")))));
+
+    public static void main(String[] arguments) throws Exception {
+        if (arguments[0].equals("report")) {
+            for (String asked : Arrays.asList(arguments).subList(1, arguments.length)) {
+                report(asked);
+            }
+        } else {
+            retry(arguments[1], Integer.parseInt(arguments[2]), arguments[3]);
+        }
+        System.exit(0);
+    }
+
+    private static void report(String asked) throws Exception {
+        int at = asked.indexOf('@');
+        String rpc = asked.substring(0, at);
+        Client client = new Client(Server.at(asked.substring(at + 1)));
+        Message request = rpc.equals("LongSync") ? Client.named(rpc, "fault") : Client.named(rpc, "fault", "count", 3);
+        Client.Call call = client.new Call(rpc, within(2)).send(request).end();
+        Status status = call.status();
+        System.out.printf("{\"answers\": %d, \"code\": \"%s\", \"message\": %s}%n",
+                call.received().size(), status.getCode(), quoted(status.getDescription()));
+    }
+
+    private static void retry(String address, int count, String prefix) throws Exception {
+        Client client = new Client(Server.at(address), POLICY);
+        for (int number = 0; number < count; number++) {
+            Message request = Client.named("LongSync", prefix + "-" + number);
+            long start = System.nanoTime();
+            Client.Call call = client.new Call("LongSync", within(15)).send(request).end();
+            Status status = call.status();
+            double took = (System.nanoTime() - start) / 1e6;
+            Object attempt = status.isOk()
+                    ? Client.field((Message) Client.field(call.received().get(0), "timing"), "attempt")
+                    : 0;
+            System.out.printf("{\"code\": \"%s\", \"attempt\": %s, \"ms\": %s}%n", status.getCode(), attempt, took);
+        }
+    }
+
+    private static CallOptions within(long seconds) {
+        return CallOptions.DEFAULT.withDeadlineAfter(seconds, TimeUnit.SECONDS);
+    }
+
+    /** As a string of JSON. */
+    private static String quoted(String text) {
+        String said = text == null ? "" : text;
+        return "\"" + said.replace("\\", "\\\\").replace("\"", "\\\"").replace("\n", "\\n") + "\"";
+    }
+}
