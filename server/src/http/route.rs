@@ -243,7 +243,7 @@ fn call_headers(worker: &Worker, request: &Request<Incoming>) -> CallHeaders {
         read_behavior: &|text| worker.read_behavior(text),
         foreign,
         takes_attempt_count: config.foreign_headers,
-        echoes: config.has_interop,
+        echoes: config.has_interop && interop::serves(request.uri().path()),
     };
     CallHeaders::read(request.headers(), &rules)
 }

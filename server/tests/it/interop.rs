@@ -6,7 +6,7 @@ use longsync::testing::{
     StreamingInputCallRequest, StreamingInputCallResponse, StreamingOutputCallRequest,
     StreamingOutputCallResponse,
 };
-use longsync_server::{Config, Limits, Options};
+use longsync_server::{Behavior, Config, Limits, Options};
 use prost::Message;
 use tonic::Code;
 
@@ -15,8 +15,10 @@ use crate::harness::{Memory, Paused, RawCall, Result, bad_field, checked, config
 const SERVICE: &str = "/grpc.testing.TestService";
 
 fn with_interop() -> Config {
-    let limits = Limits { max_response_bytes: 500_000, ..Limits::default() };
-    checked(Options { has_interop: true, limits, ..options() })
+    let max_delay = ms(2_000);
+    let limits = Limits { max_response_bytes: 500_000, max_delay, ..Limits::default() };
+    let behavior = Behavior::constant(ms(0));
+    checked(Options { has_interop: true, limits, behavior, ..options() })
 }
 
 async fn open(server: &Memory, method: &str, headers: &[(&str, &str)]) -> Result<RawCall> {
@@ -121,6 +123,8 @@ async fn a_call_ends_with_the_status_that_it_asks_for() -> Result<()> {
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_is_refused_with_the_field() -> Result<()> {
     let server = Memory::start(with_interop()).await;
+    let response_status = Some(EchoStatus { code: 2, message: "x".repeat(1_025) });
+    let long_status = StreamingOutputCallRequest { response_status, ..asking(&[], 0) };
     for response_size in [-1, 500_001] {
         let request = SimpleRequest { response_size, ..SimpleRequest::default() };
         let ended = call(&server, "UnaryCall", &[request]).await?.ended().await?;
@@ -129,9 +133,32 @@ async fn what_cannot_be_is_refused_with_the_field() -> Result<()> {
     for (asked, field) in [
         (asking(&[-1], 0), "response_parameters.size"),
         (asking(&[1], -1), "response_parameters.interval_us"),
+        (asking(&[1], 2_000_001), "response_parameters.interval_us"),
+        (long_status, "response_status.message"),
     ] {
         let ended = call(&server, "StreamingOutputCall", &[asked]).await?.ended().await?;
         assert_eq!(bad_field(&ended.status)?, field);
+    }
+    Ok(())
+}
+
+/// A request of few bytes can ask for very many answers.
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_is_held_in_memory_until_it_is_answered() -> Result<()> {
+    let server = Memory::start(with_interop()).await;
+    let held = async || -> Result<u64> {
+        let metrics = server.web1().await?.get("/metrics").await?;
+        let line =
+            metrics.body().lines().find_map(|it| it.strip_prefix("longsync_buffered_bytes "));
+        Ok(line.unwrap_or_default().parse()?)
+    };
+    for method in ["FullDuplexCall", "StreamingOutputCall"] {
+        let call = call(&server, method, &[asking(&vec![0; 50_000], 1_000_000)]).await?;
+        tokio::time::sleep(ms(10)).await;
+        assert!(held().await? >= 8 * 50_000, "{method}");
+        drop(call);
+        tokio::time::sleep(ms(10)).await;
+        assert_eq!(held().await?, 0, "{method}");
     }
     Ok(())
 }

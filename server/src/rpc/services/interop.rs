@@ -32,6 +32,9 @@ use crate::rpc::{BoxMessages, Handler};
 /// The full name of the service.
 const SERVICE_NAME: &str = "grpc.testing.TestService";
 
+/// The longest message of a status that a call can ask for, in bytes: it becomes a header.
+const MAX_MESSAGE_BYTES: usize = 1_024;
+
 /// What a call is assumed to cost besides its messages: as much as a stream of health.
 const CALL_BYTES: u64 = 6 * 1024;
 
@@ -78,8 +81,8 @@ fn unary_call(call: Arc<Call>, intake: Intake) -> BoxMessages {
         let SimpleRequest { response_size, response_status, .. } =
             Requests::new(intake).one().await?.message;
         as_asked(response_status)?;
-        let payload = Some(payload(&call, "response_size", response_size)?);
-        Ok(one(call, SimpleResponse { payload }, slot))
+        let size = allowed(&call, "response_size", response_size)?;
+        Ok(one(call, SimpleResponse { payload: Some(zeros(size)) }, slot))
     })
 }
 
@@ -142,7 +145,11 @@ struct Outputs {
     /// [`None`] if there was only one.
     requests: Option<Requests<StreamingOutputCallRequest>>,
     asked: vec::IntoIter<ResponseParameters>,
+    /// How many bytes are held for them.
+    asked_bytes: u64,
     interval: Option<Pin<Box<Sleep>>>,
+    /// The size of the answer that comes after it.
+    size: Option<u32>,
     draft: Option<Box<Draft<StreamingOutputCallResponse>>>,
     _slot: SideSlot,
 }
@@ -153,28 +160,44 @@ impl Outputs {
         requests: Option<Requests<StreamingOutputCallRequest>>,
         slot: SideSlot,
     ) -> Self {
-        let asked = Vec::new().into_iter();
-        Self { call, requests, asked, interval: None, draft: None, _slot: slot }
+        Self {
+            call,
+            requests,
+            asked: Vec::new().into_iter(),
+            asked_bytes: 0,
+            interval: None,
+            size: None,
+            draft: None,
+            _slot: slot,
+        }
     }
 
     fn take(&mut self, request: StreamingOutputCallRequest) -> Result<(), Refusal> {
         as_asked(request.response_status)?;
-        self.asked = request.response_parameters.into_iter();
+        // A request of few bytes can ask for very many answers.
+        let bytes = size_of_val(&request.response_parameters[..]) as u64;
+        self.call.hold(bytes)?;
+        (self.asked, self.asked_bytes) = (request.response_parameters.into_iter(), bytes);
         Ok(())
     }
 
     fn begin(&mut self, asked: ResponseParameters) -> Result<(), Ending> {
-        let payload = Some(payload(&self.call, "response_parameters.size", asked.size)?);
-        let message = StreamingOutputCallResponse { payload };
-        self.draft = Some(Box::new(Draft::new(message, AnswerPayload::Empty)));
-        let interval = u64::try_from(asked.interval_us).map_err(|_| {
-            Refusal::invalid("response_parameters.interval_us", "it is negative: send zero or more")
-        })?;
-        if interval > 0 {
-            let sleep = self.call.sleep(Duration::from_micros(interval));
-            self.interval = Some(Box::pin(sleep.ok_or(Ending::Drained)?));
+        let interval = self.interval(asked.interval_us)?;
+        self.size = Some(allowed(&self.call, "response_parameters.size", asked.size)?);
+        if !interval.is_zero() {
+            let sleep = self.call.sleep(interval).ok_or(Ending::Drained)?;
+            self.interval = Some(Box::pin(sleep));
         }
         Ok(())
+    }
+
+    fn interval(&self, micros: i32) -> Result<Duration, Refusal> {
+        let most = self.call.limits().max_delay;
+        let interval = u64::try_from(micros).ok().map(Duration::from_micros);
+        interval.filter(|interval| *interval <= most).ok_or_else(|| {
+            let why = format!("{micros} is not allowed: send 0 to {}", most.as_micros());
+            Refusal::invalid("response_parameters.interval_us", why)
+        })
     }
 }
 
@@ -190,6 +213,10 @@ impl Stream for Outputs {
                 }
                 this.interval = None;
             }
+            if let Some(size) = this.size.take() {
+                let message = StreamingOutputCallResponse { payload: Some(zeros(size)) };
+                this.draft = Some(Box::new(Draft::new(message, AnswerPayload::Empty)));
+            }
             if let Some(draft) = &this.draft {
                 ready!(draft.poll_room(&this.call, cx))?;
                 return Poll::Ready(this.draft.take().map(|draft| Ok(draft.into_framed())));
@@ -198,6 +225,7 @@ impl Stream for Outputs {
                 this.begin(asked)?;
                 continue;
             }
+            this.call.release(std::mem::take(&mut this.asked_bytes));
             let Some(requests) = &mut this.requests else { return Poll::Ready(None) };
             let Some(received) = ready!(requests.poll_next(cx)) else { return Poll::Ready(None) };
             let ReceivedMessage { message, arrived } = received?;
@@ -210,6 +238,11 @@ impl Stream for Outputs {
 /// Ends a call with the status that it asks for, unless that is OK.
 fn as_asked(status: Option<EchoStatus>) -> Result<(), Refusal> {
     match status {
+        Some(EchoStatus { message, .. }) if message.len() > MAX_MESSAGE_BYTES => {
+            let bytes = message.len();
+            let why = format!("{bytes} bytes are too many: send at most {MAX_MESSAGE_BYTES}");
+            Err(Refusal::invalid("response_status.message", why))
+        }
         Some(EchoStatus { code, message }) if code != 0 => {
             Err(Refusal::Asked { code: Code::from_i32(code), message })
         }
@@ -217,11 +250,14 @@ fn as_asked(status: Option<EchoStatus>) -> Result<(), Refusal> {
     }
 }
 
-/// A payload of this many zero bytes, which `field` asks for.
-fn payload(call: &Call, field: &str, size: i32) -> Result<Payload, Refusal> {
+/// The size of a payload, which `field` asks for.
+fn allowed(call: &Call, field: &str, size: i32) -> Result<u32, Refusal> {
     let most = call.limits().max_response_bytes;
-    let size = u32::try_from(size).ok().filter(|size| *size <= most).ok_or_else(|| {
+    u32::try_from(size).ok().filter(|size| *size <= most).ok_or_else(|| {
         Refusal::invalid(field, format!("{size} is not allowed: ask for 0 to {most} bytes"))
-    })?;
-    Ok(Payload { body: vec![0; size as usize].into() })
+    })
+}
+
+fn zeros(size: u32) -> Payload {
+    Payload { body: vec![0; size as usize].into() }
 }
