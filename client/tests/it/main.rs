@@ -27,6 +27,7 @@ mod loads;
 mod peer;
 #[cfg(feature = "cli")]
 mod planned_faults;
+#[cfg(feature = "cli")]
 mod printed;
 mod race;
 mod race_faults;
