@@ -80,8 +80,9 @@ impl<'a, Show: AsyncFnMut(&ReceivedAnswer)> AnswerSink<'a, Show> {
 }
 
 fn text_bytes(answer: &ReceivedAnswer) -> usize {
-    let of_timing =
-        |timing: &Timing| timing.behavior.len() + timing.rule.len() + timing.server.len();
+    let of_timing = |timing: &Timing| {
+        timing.behavior.len() + timing.rule.len() + timing.server.len() + timing.fault.len()
+    };
     answer.message.len()
         + answer.timing.as_ref().map_or(0, of_timing)
         + answer.failure.as_ref().map_or(0, |failure| failure.message.len())

@@ -102,14 +102,14 @@ impl Ending {
         }
     }
 
-    /// The clause of the planned fault that hit the call, as far as the server reports it.
+    /// The clause of the planned fault that hit the call, as far as the server reports it, escaped for display.
     pub(crate) fn fault(&self) -> Option<Cow<'_, str>> {
         match &self.text {
             FailureText::Nothing | FailureText::ByUs(_) => None,
-            FailureText::Planned(fault) => Some(Cow::Borrowed(&fault.0)),
+            FailureText::Planned(fault) => Some(printable(&fault.0)),
             FailureText::ByStatus(status) => {
                 let fault = timing(status)?.fault;
-                (!fault.is_empty()).then_some(Cow::Owned(fault))
+                (!fault.is_empty()).then(|| Cow::Owned(printable(&fault).into_owned()))
             }
         }
     }
