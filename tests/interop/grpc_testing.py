@@ -1,4 +1,4 @@
-"""The cases of gRPC's own interop clients (interop-test-descriptions.md) against the server's
+"""The cases of gRPC's interop clients (interop-test-descriptions.md) against the server's
 `grpc.testing.TestService`. GRPC_TESTING has the client's command, an argument per line."""
 
 import os

@@ -58,9 +58,9 @@ export async function counts(rpc, expected, body) {
 }
 
 // Runs the case that the command line names. Its failure is one sentence instead of a stack trace.
-export async function runCase(cases) {
+export async function runCase(cases, name = process.argv[2]) {
   try {
-    await cases[process.argv[2]]();
+    await cases[name]();
     process.exit(0);
   } catch (error) {
     const where = /\bat .*:(\d+):\d+/.exec(error.stack?.split("\n").find((line) => line.includes(process.argv[1])));
