@@ -38,13 +38,13 @@ give_up() {
     exit 1
 }
 
-# run_case WHAT COMMAND...
+# run_case WHAT COMMAND...: of the output of a case that passes, lines which begin with `note: ` are reported.
 run_case() {
     local what=$1 said exit_code=0
     shift
     said=$(timeout --kill-after=5 $CASE_SECONDS "$@" </dev/null 2>&1) || exit_code=$?
     case $exit_code in
-        0) report pass "$what" ;;
+        0) report pass "$what" "$(sed -n 's/^note: //p' <<<"$said")" ;;
         "$SKIPPED") report skip "$what" "$said" ;;
         124 | 137) report FAIL "$what" "it did not end within $CASE_SECONDS s; $said" ;;
         *) report FAIL "$what" "${said:-exit code $exit_code}" ;;

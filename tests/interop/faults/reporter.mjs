@@ -1,6 +1,7 @@
 // The calls that with_grpc_js.py asks for, with Node's @grpc/grpc-js, which reads our proto file: `report
-// RPC@ADDRESS...` and `retry ADDRESS COUNT PREFIX`. Prints a line of JSON per call.
+// RPC@ADDRESS...` and `retry ADDRESS COUNT PREFIX [MS]`. Prints a line of JSON per call.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { installed } from "../lib.mjs";
@@ -32,12 +33,12 @@ function connect(address, options = {}) {
 }
 
 // The answers of a call, and the error with which it ends if it does.
-async function made(client, rpc, callId, options) {
+async function made(client, rpc, callId, options, fields = {}) {
   const answers = [];
   try {
     if (rpc === "LongSync") {
       answers.push(await new Promise((resolve, reject) => {
-        client.longSync({ callId }, options, (error, answer) => (error ? reject(error) : resolve(answer)));
+        client.longSync({ callId, ...fields }, options, (error, answer) => (error ? reject(error) : resolve(answer)));
       }));
     } else {
       for await (const answer of client.longSyncStream({ callId, count: 3 }, options)) {
@@ -58,13 +59,17 @@ async function report(...calls) {
   }
 }
 
-async function retry(address, count, prefix) {
+async function retry(address, count, prefix, ms) {
   const client = connect(address, { "grpc.service_config": policy });
+  const plain = (name) => made(client, "LongSync", name, deadline(15_000), { delay: {} });
   for (let number = 0; number < Number(count); number++) {
-    const start = performance.now();
+    if (ms) {
+      await plain(`plain-${number}`);
+      await sleep(Number(ms));
+      await plain(`plain-${number}`);
+    }
     const { answers, code } = await made(client, "LongSync", `${prefix}-${number}`, deadline(15_000));
-    const ms = performance.now() - start;
-    console.log(JSON.stringify({ code, attempt: answers[0]?.timing.attempt ?? 0, ms }));
+    console.log(JSON.stringify({ code, attempt: answers[0]?.timing.attempt ?? 0 }));
   }
 }
 

@@ -16,11 +16,10 @@ import (
 
 // What faults/with_grpc_go.py compares with docs/faults.md.
 type report struct {
-	Answers int     `json:"answers"`
-	Code    string  `json:"code"`
-	Message string  `json:"message"`
-	Attempt int     `json:"attempt"`
-	Ms      float64 `json:"ms"`
+	Answers int    `json:"answers"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Attempt int    `json:"attempt"`
 }
 
 func (r report) print() error {
@@ -64,7 +63,7 @@ const retryPolicy = `{"methodConfig": [{"name": [{}], "retryPolicy": {
 	"retryableStatusCodes": ["UNAVAILABLE"]}}]}`
 
 // Makes named calls one after the other, each with a retry policy.
-func retryCalls(ctx context.Context, address, count, prefix string) error {
+func retryCalls(ctx context.Context, address, count, prefix string, ms ...string) error {
 	c, err := dialAt(ctx, address, grpc.WithDefaultServiceConfig(retryPolicy))
 	if err != nil {
 		return err
@@ -74,16 +73,31 @@ func retryCalls(ctx context.Context, address, count, prefix string) error {
 		return err
 	}
 	for number := range calls {
-		start := time.Now()
-		answer, err := c.unary(ctx, request{CallID: fmt.Sprintf("%s-%d", prefix, number)})
-		ended := report{
-			Code:    status.Code(err).String(),
-			Attempt: answer.Timing.Attempt,
-			Ms:      float64(time.Since(start)) / float64(time.Millisecond),
+		if len(ms) == 1 {
+			if err := c.plainCalls(ctx, fmt.Sprintf("plain-%d", number), ms[0]+"ms"); err != nil {
+				return err
+			}
 		}
+		answer, err := c.unary(ctx, request{CallID: fmt.Sprintf("%s-%d", prefix, number)})
+		ended := report{Code: status.Code(err).String(), Attempt: answer.Timing.Attempt}
 		if err := ended.print(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Makes two calls without a fault, the second one this long after the first.
+func (c *client) plainCalls(ctx context.Context, name, apart string) error {
+	wait, err := time.ParseDuration(apart)
+	if err != nil {
+		return err
+	}
+	plain := request{Delay: "0s", CallID: name}
+	if _, err := c.unary(ctx, plain); err != nil {
+		return err
+	}
+	time.Sleep(wait)
+	_, err = c.unary(ctx, plain)
+	return err
 }

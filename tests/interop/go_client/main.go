@@ -322,8 +322,8 @@ func run(name string, arguments []string) error {
 	switch {
 	case name == "report":
 		return reportCalls(ctx, arguments)
-	case name == "retry" && len(arguments) == 3:
-		return retryCalls(ctx, arguments[0], arguments[1], arguments[2])
+	case name == "retry" && len(arguments) >= 3:
+		return retryCalls(ctx, arguments[0], arguments[1], arguments[2], arguments[3:]...)
 	}
 	body, ok := cases[name]
 	if !ok {
