@@ -17,8 +17,16 @@ def case_retries():
     retries.third_attempt_succeeds([*CLIENT, "retry"])
 
 
-def case_pushback():
-    retries.pushback([*CLIENT, "retry"])
+def case_transparent_retry():
+    retries.transparent([*CLIENT, "report"])
+
+
+def case_pushback_of_60_ms():
+    retries.pushback([*CLIENT, "retry"], 60)
+
+
+def case_pushback_of_140_ms():
+    retries.pushback([*CLIENT, "retry"], 140)
 
 
 def case_pushback_never():

@@ -71,8 +71,12 @@ def case_retries():
     retries.third_attempt_succeeds([*ITSELF, "retry"])
 
 
-def case_pushback():
-    retries.pushback([*ITSELF, "retry"])
+def case_pushback_of_60_ms():
+    retries.pushback([*ITSELF, "retry"], 60)
+
+
+def case_pushback_of_140_ms():
+    retries.pushback([*ITSELF, "retry"], 140)
 
 
 def case_pushback_never():
