@@ -81,11 +81,11 @@ def failure(call):
 
 
 @contextlib.contextmanager
-def server_of_its_own(*flags, listen="127.0.0.1:0", cwd=None, log=None):
+def server_of_its_own(*flags, listen="127.0.0.1:0", log=None):
     """A server that a case may stop. Yields the process and its address. With the file `log`, it writes a line
     there for each call."""
     command = [os.environ["SERVER"], "--listen", listen, "--log", "debug" if log else "off", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=cwd) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True) as process:
         try:
             first = process.stdout.readline()
             said = re.fullmatch(r"longsync-server listening on http://(\S+)\n", first)
