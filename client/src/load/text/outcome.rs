@@ -31,7 +31,7 @@ pub(super) fn lists(report: &Report, columns: usize) -> String {
     line(&mut text, columns, "ended by the transport", &broken(counts));
     line(&mut text, columns, "connections", &connections(&report.load));
     line(&mut text, columns, "the server reports", &server(report));
-    list(&mut text, columns, "planned faults", &texts(&report.load.faults, "clauses"));
+    list(&mut text, columns, "planned faults", &texts(&report.load.figures.faults, "clauses"));
     list(&mut text, columns, "error texts", &texts(&report.load.texts, "texts"));
     line(&mut text, columns, "not sent", &not_sent(counts));
     let held_back: Vec<_> = held_back(report).iter().map(ToString::to_string).collect();
