@@ -18,6 +18,11 @@ fn server() -> (TestServer, String) {
     (server, url)
 }
 
+/// The text of a report as one line, however it was wrapped.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 #[tokio::test]
 async fn a_failed_call_shows_the_fault_that_hit_it() {
     let (_server, url) = server();
@@ -93,6 +98,16 @@ async fn a_load_says_that_resets_have_no_report() {
     let record = json(&[&args[..], &["--json"]].concat()).await;
     assert!(record["counts"]["broken"]["reset"].as_u64().unwrap() > 10);
     assert_eq!(record["faults"]["clauses"].as_array().unwrap().len(), 0);
+}
+
+/// A call that hangs leaves no more of a report than one that was reset.
+#[tokio::test]
+async fn a_load_says_that_calls_that_hang_have_no_report() {
+    let (_server, url) = server();
+    let args = ["load", "--url", &url, "--behavior", "0s; hang(10%)", "-t", "100ms", "-n", "200"];
+    let text = unwrapped(&stdout(&client(&[&args[..], &["-c", "50"]].concat()).await));
+    assert!(text.contains("DEADLINE_EXCEEDED"), "{text}");
+    assert!(text.contains("a planned one cannot be told from a real one"), "{text}");
 }
 
 #[tokio::test]
