@@ -111,6 +111,46 @@ async fn a_load_says_that_calls_that_hang_have_no_report() {
 }
 
 #[tokio::test]
+async fn a_message_after_the_first_has_no_fault_of_the_call() {
+    for clause in [
+        "reset(100%)",
+        "goaway(100%)",
+        "drop(100%)",
+        "slow(100%, 1KiB/s)",
+        "late_trailers(100%, 1s)",
+    ] {
+        let behavior = format!("5ms; {clause}");
+        let args = ["behavior", &behavior, "--call-id", "a", "--seed", "7"];
+        let text = unwrapped(&stdout(&client(&args).await));
+        assert!(text.contains(&format!("{clause} hits it")), "{text}");
+        let args = [&args[..], &["--index", "1"]].concat();
+        let text = unwrapped(&stdout(&client(&args).await));
+        assert!(text.contains("message 1 of call `a` waits 5ms"), "{text}");
+        assert!(!text.contains("hits it"), "{text}");
+        let record = json(&[&args[..], &["--json"]].concat()).await;
+        assert!(record["draw"]["fault"].is_null(), "{record}");
+    }
+    let args = ["behavior", "5ms; hang(100%)", "--call-id", "a", "--seed", "7", "--index", "1"];
+    let text = unwrapped(&stdout(&client(&args).await));
+    assert!(text.contains("waits 5ms, and in an exchange hang(100%) hits it"), "{text}");
+}
+
+#[tokio::test]
+async fn a_call_does_not_wait_for_a_fault_that_comes_before_its_delay() {
+    let sentence = async |behavior: &str| {
+        let args = ["behavior", behavior, "--call-id", "a", "--seed", "7"];
+        unwrapped(&stdout(&client(&args).await))
+    };
+    let clause = "fail(100%, ABORTED, when=before)";
+    let text = sentence(&format!("5ms; {clause}")).await;
+    assert!(text.contains(&format!("call `a` does not wait: {clause} hits it at once")), "{text}");
+    let clause = "reset(100%, when=before, at=2)";
+    let text = sentence(&format!("5ms; {clause}")).await;
+    let first = "hits it at once; a stream or an exchange waits 5ms for its first answer";
+    assert!(text.contains(&format!("call `a` does not wait: {clause} {first}")), "{text}");
+}
+
+#[tokio::test]
 async fn a_behavior_shows_its_faults_and_the_one_that_hits_a_call() {
     let behavior = "5ms; fail(20%, UNAVAILABLE); hang(rest)";
     let args = ["behavior", behavior, "--call-id", "a", "--seed", "7"];
