@@ -81,7 +81,8 @@ async fn make(
     let (timer, stamps, retried) = (connections.timer(), Stamps::default(), RetryLog::default());
     let due = plan.deadline.as_ref().and_then(|deadline| begun.checked_add(deadline.value()));
     let left = due.map(|due| due.saturating_duration_since(timer.now()));
-    let mut sink = AnswerSink::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
+    let Single { answers, more_answers, faults, .. } = single;
+    let mut sink = AnswerSink::new(plan, answers, more_answers, faults, on_answer);
     let calling = PendingCall { plan, due, connections, stamps: &stamps, retried: &retried };
     single.status = tokio::select! {
         ended = calling.call(permit, &mut sink) => {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use longsync::v1::{Failure, Timing};
+use longsync_stats::TextCounts;
 use longsync_text::TypedDuration;
 use tonic::{Code, Status};
 
@@ -53,6 +54,8 @@ pub struct Single {
     pub answers: Vec<ReceivedAnswer>,
     /// The number of further answers, which were not kept.
     pub more_answers: u64,
+    /// The clauses of the planned faults that hit answers, whether or not these were kept.
+    pub faults: TextCounts,
     /// The number of answers that were asked for.
     pub expected_answers: u64,
     /// The reason why the call was refused without being processed, such as `GOAWAY NO_ERROR`, if it was sent
@@ -90,6 +93,7 @@ impl Single {
             service_time: None,
             answers: Vec::new(),
             more_answers: 0,
+            faults: TextCounts::default(),
             expected_answers: plan.expected_answers(),
             refusal: None,
             status: None,

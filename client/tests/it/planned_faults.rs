@@ -67,6 +67,16 @@ async fn the_messages_of_an_exchange_show_their_faults() {
     assert!(answers.iter().all(|answer| answer["failure"].is_null()), "no longer the first");
 }
 
+/// The table shows the first 20 answers.
+#[tokio::test]
+async fn faults_are_counted_among_all_answers_of_an_exchange() {
+    let (_server, url) = server();
+    let args = ["call", "--url", &url, "--behavior", "0s; fail(100%, ABORTED)"];
+    let text =
+        stdout(&client(&[&args[..], &["--kind", "exchange", "--count", "50"]].concat()).await);
+    assert!(text.contains("fault: fail(100%, ABORTED), in 50 of 50 answers"), "{text}");
+}
+
 #[tokio::test]
 async fn a_load_counts_faults_by_clause() {
     let (_server, url) = server();
