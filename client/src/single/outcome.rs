@@ -58,6 +58,11 @@ pub struct Single {
     pub faults: TextCounts,
     /// The number of answers that were asked for.
     pub expected_answers: u64,
+    /// The number of messages that an exchange never answered, as its behavior plans; [`None`] if the call is
+    /// not an exchange, or did not end well.
+    pub unanswered: Option<u64>,
+    /// The clause that left messages unanswered, if any were.
+    pub hang: Option<String>,
     /// The reason why the call was refused without being processed, such as `GOAWAY NO_ERROR`, if it was sent
     /// again on another connection.
     pub refusal: Option<String>,
@@ -95,6 +100,8 @@ impl Single {
             more_answers: 0,
             faults: TextCounts::default(),
             expected_answers: plan.expected_answers(),
+            unanswered: None,
+            hang: None,
             refusal: None,
             status: None,
         }

@@ -125,6 +125,7 @@ fn rest(single: &Single) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(behavior(single).map(|behavior| format!("behavior: {behavior}")));
     sentences.extend(faults(single));
+    sentences.extend(unanswered(single));
     let received = length(single.received_answers());
     let hidden = received.saturating_sub(MOST_ROWS);
     if hidden > 0 {
@@ -172,6 +173,15 @@ fn faults(single: &Single) -> Vec<String> {
     sentences.extend((other > 0).then(|| hit("other faults", other)));
     sentences.extend(of_status.map(|clause| fault(&clause)));
     sentences
+}
+
+/// The messages that were left without an answer.
+fn unanswered(single: &Single) -> Option<String> {
+    let (count, clause) = (single.unanswered?, single.hang.as_ref()?);
+    let messages = counted(length(single.expected_answers), "message");
+    let were = if count == 1 { "was" } else { "were" };
+    let clause = shortened(clause, MOST_CHARACTERS);
+    Some(format!("{} of {messages} {were} never answered, as {clause} plans", grouped(count)))
 }
 
 fn account(single: &Single, columns: usize) -> String {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::cli::{client, stderr, stdout};
 use crate::harness::{TestServer, start};
-use longsync_server::Limits;
+use longsync_server::{Config, Limits, Options, RunningServer, start_with};
 
 async fn json(args: &[&str]) -> Value {
     let output = client(args).await;
@@ -15,6 +15,18 @@ async fn json(args: &[&str]) -> Value {
 fn server() -> (TestServer, String) {
     let server = start(Limits::default());
     let url = server.target.to_string();
+    (server, url)
+}
+
+/// A server with this behavior of its own.
+fn behaving(behavior: &str) -> (RunningServer, String) {
+    let options = Options {
+        listen: ([127, 0, 0, 1], 0).into(),
+        behavior: behavior.parse().unwrap(),
+        ..Options::default()
+    };
+    let server = start_with(Config::new(options).unwrap()).unwrap();
+    let url = server.url().to_string();
     (server, url)
 }
 
@@ -75,6 +87,39 @@ async fn faults_are_counted_among_all_answers_of_an_exchange() {
     let text =
         stdout(&client(&[&args[..], &["--kind", "exchange", "--count", "50"]].concat()).await);
     assert!(text.contains("fault: fail(100%, ABORTED), in 50 of 50 answers"), "{text}");
+}
+
+#[tokio::test]
+async fn hung_messages_of_an_exchange_are_unanswered_and_fail_nothing() {
+    let (_server, url) = server();
+    let hang = ["call", "--url", &url, "--behavior", "0s; hang(100%)", "--kind", "exchange"];
+    let args = [&hang[..], &["--count", "3"]].concat();
+    let output = client(&args).await;
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
+    assert!(text.contains("3 of 3 messages were never answered, as hang(100%) plans"), "{text}");
+    let record = json(&[&args[..], &["--json"]].concat()).await;
+    assert_eq!(record["unanswered"], 3, "{record}");
+    assert_eq!(record["status"]["name"], "OK", "{record}");
+    let answered = ["call", "--url", &url, "--kind", "exchange", "--count", "3", "--json"];
+    assert_eq!(json(&answered).await["unanswered"], 0);
+}
+
+/// The server's own behavior is known from the answers that it does give.
+#[tokio::test]
+async fn a_server_that_hangs_by_itself_says_so_in_its_answers() {
+    let (_server, url) = behaving("0s; hang(50%)");
+    let args = ["call", "--url", &url, "--kind", "exchange", "--count", "64"];
+    let output = client(&args).await;
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains(" of 64 messages were never answered, as hang(50%) plans"), "{text}");
+    // Nothing explains why a message has no answer if none has one.
+    let (_server, url) = behaving("0s; hang(100%)");
+    let output = client(&["call", "--url", &url, "--kind", "exchange", "--count", "3"]).await;
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(64 + 13), "{text}");
+    assert!(text.contains("after 0 of 3 answers"), "{text}");
 }
 
 #[tokio::test]
