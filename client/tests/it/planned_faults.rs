@@ -26,7 +26,7 @@ fn behaving(behavior: &str) -> (RunningServer, String) {
         ..Options::default()
     };
     let server = start_with(Config::new(options).unwrap()).unwrap();
-    let url = server.url().to_string();
+    let url = server.url().clone();
     (server, url)
 }
 
