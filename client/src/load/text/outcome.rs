@@ -131,7 +131,7 @@ fn texts(texts: &TextCounts, what: &str) -> Vec<(u64, String)> {
         shown.push((count, format!("in {} more {what} (--json has them)", hidden.len())));
     }
     if texts.other() > 0 {
-        let other = format!("other: only the first 100 distinct {what} are kept");
+        let other = format!("other: at most 100 distinct {what} are kept");
         shown.push((texts.other(), other));
     }
     shown
