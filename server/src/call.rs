@@ -36,7 +36,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use crate::call::deadline::{Deadline, parse_timeout};
 use crate::call::ending::Ending;
 use crate::call::header_request::HeaderRequest;
-use crate::call::headers::{CallHeaders, ECHO_INITIAL, ECHO_TRAILING, EchoedMetadata};
+use crate::call::headers::{CallHeaders, ECHO_INITIAL, ECHO_TRAILING};
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
@@ -68,8 +68,6 @@ pub(crate) struct Call {
     asked: Option<Box<HeaderRequest>>,
     /// For the log line that the call writes when it ends.
     traceparent: Option<Box<HeaderValue>>,
-    /// Only of a call of gRPC's interop tests.
-    echo: Option<Box<EchoedMetadata>>,
     is_admitted: bool,
     waiting: WaitState,
     /// Whether the call ends before its answer, for the reason in [`State::ending`].
@@ -134,8 +132,8 @@ impl Call {
             ending = Some(why.into());
             String::new()
         });
-        if let Some(why) = headers.refused {
-            ending = Some((*why).into());
+        if let Some(why) = headers.asked.as_mut().and_then(|asked| asked.refused.take()) {
+            ending = Some(why.into());
         }
         if let Some(header) = headers.repeated {
             ending = Some(Refusal::invalid(header, "given twice: send it once").into());
@@ -160,7 +158,6 @@ impl Call {
             states_attempt: headers.states_attempt,
             asked: headers.asked,
             traceparent: headers.traceparent,
-            echo: headers.echo,
             is_admitted,
             waiting: WaitState::default(),
             is_cut: AtomicBool::new(ending.is_some()),
@@ -175,15 +172,18 @@ impl Call {
             buffered_bytes: AtomicU64::new(0),
             state: Mutex::new(State { call_id, ending, ..State::default() }),
         };
-        if let Err(refusal) = call.hold_header() {
-            call.cut(refusal.into());
+        if call.asked.is_some() {
+            call.hold_header();
         }
         Arc::new(call)
     }
 
     /// Accounts for the memory that the behaviors in its headers take for as long as the call lasts.
-    fn hold_header(&self) -> Result<(), Refusal> {
-        self.hold(self.header_bytes())
+    #[cold]
+    fn hold_header(&self) {
+        if let Err(refusal) = self.hold(self.header_bytes()) {
+            self.cut(refusal.into());
+        }
     }
 
     fn header_bytes(&self) -> u64 {
@@ -251,11 +251,13 @@ impl Call {
         received: Instant,
     ) -> Result<(Plan, SystemTime), Refusal> {
         let received_at = self.worker().by_wall_clock(received);
-        let asked = self.asked.as_deref();
-        let ask = Ask {
-            header: asked.and_then(|asked| borrowed(asked.behavior.as_ref())),
-            rpc_behavior: asked.and_then(|asked| borrowed(asked.rpc_behavior.as_ref())),
-            ..ask
+        let ask = match self.asked.as_deref() {
+            None => ask,
+            Some(asked) => Ask {
+                header: borrowed(asked.behavior.as_ref()),
+                rpc_behavior: borrowed(asked.rpc_behavior.as_ref()),
+                ..ask
+            },
         };
         let worker = self.worker();
         let mut state = self.state();
@@ -292,10 +294,13 @@ impl Call {
 
     /// The wait of a call with this plan, or of its first message, from `start`, which is now. The delay of
     /// Envoy's headers comes before any stall.
+    #[inline]
     pub(crate) fn first_wait(&self, start: Instant, plan: &Plan) -> Wait {
-        let has_stall = self.worker().shared().stall.is_some();
-        let envoy = if has_stall { self.envoy("") } else { None };
-        self.wait_from(start, plan, envoy.map_or(Duration::ZERO, |envoy| envoy.delay))
+        if self.worker().shared().stall.is_none() {
+            return Wait::new(start, plan.delay());
+        }
+        let envoy = self.envoy("").map_or(Duration::ZERO, |envoy| envoy.delay);
+        self.wait_from(start, plan, envoy)
     }
 
     /// The wait of a call or message with this plan from `start`, which is now. It can be served `after` that;
@@ -325,17 +330,21 @@ impl Call {
 
     /// Whether its answer has further headers.
     pub(crate) fn has_more_headers(&self) -> bool {
-        self.asked.as_deref().is_some_and(|asked| asked.names_host) || self.echo.is_some()
+        self.asked.as_deref().is_some_and(|asked| asked.names_host || asked.echo.is_any())
+            || self.is_interop.load(Ordering::Relaxed)
     }
 
     /// Adds the headers that its answer has besides the usual ones: the name of this host, and what the client
     /// of gRPC's interop tests wants back.
     #[cold]
     pub(crate) fn add_more_headers(&self, headers: &mut HeaderMap) {
-        let names_host = self.asked.as_deref().is_some_and(|asked| asked.names_host);
+        let asked = self.asked.as_deref();
+        // Clients of gRPC's interop tests look for it in every answer.
+        let names_host =
+            self.is_interop.load(Ordering::Relaxed) || asked.is_some_and(|asked| asked.names_host);
         let host = HeaderValue::from_str(&self.worker().shared().host).ok().filter(|_| names_host);
         headers.extend(host.map(|host| (HeaderName::from_static("hostname"), host)));
-        let echo = self.echo.as_ref().and_then(|echo| echo.initial.clone());
+        let echo = asked.and_then(|asked| asked.echo.initial.clone());
         headers.extend(echo.map(|echo| (HeaderName::from_static(ECHO_INITIAL), echo)));
     }
 
@@ -446,7 +455,8 @@ impl Call {
     pub(crate) fn trailers(&self, ending: &Ending) -> HeaderMap {
         if *ending == Ending::Answered {
             let mut trailers = Ending::ok();
-            if let Some(echo) = self.echo.as_ref().and_then(|echo| echo.trailing.clone()) {
+            let asked = self.asked.as_deref();
+            if let Some(echo) = asked.and_then(|asked| asked.echo.trailing.clone()) {
                 trailers.insert(ECHO_TRAILING, echo);
             }
             return trailers;

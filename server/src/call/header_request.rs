@@ -19,8 +19,29 @@ pub(crate) struct HeaderRequest {
     pub(crate) rpc_behavior: Option<Result<Behavior, String>>,
     /// Envoy's headers.
     pub(crate) envoy: EnvoyHeaders,
+    /// Why one of Envoy's headers is refused.
+    pub(crate) refused: Option<Refusal>,
     /// Whether gRPC's header is there, so that the answer names this host.
     pub(crate) names_host: bool,
+    /// What the client of gRPC's interop tests wants back.
+    pub(crate) echo: EchoedMetadata,
+}
+
+/// The headers of gRPC's interop tests that the server sends back (interop-test-descriptions.md, "Echo
+/// Metadata").
+#[derive(Debug, Default)]
+pub(crate) struct EchoedMetadata {
+    /// In the headers of the answer.
+    pub(crate) initial: Option<HeaderValue>,
+    /// In its trailers.
+    pub(crate) trailing: Option<HeaderValue>,
+}
+
+impl EchoedMetadata {
+    /// Whether there are any.
+    pub(crate) fn is_any(&self) -> bool {
+        self.initial.is_some() || self.trailing.is_some()
+    }
 }
 
 /// What is needed to read the headers of other software: Envoy's fault headers and gRPC's `rpc-behavior`.
@@ -33,19 +54,13 @@ pub(crate) struct ForeignHeaders<'a> {
 }
 
 impl ForeignHeaders<'_> {
-    /// Reads a header of Envoy's.
-    ///
-    /// # Errors
-    /// If Envoy would ignore its value.
+    /// Reads a header of Envoy's. One whose value Envoy would ignore is refused.
     #[cold]
-    pub(super) fn read_envoy(
-        self,
-        name: &str,
-        value: &HeaderValue,
-        into: &mut EnvoyHeaders,
-    ) -> Result<(), Refusal> {
-        let read = into.read(name, value.to_str().ok(), self.max_delay);
-        read.map_err(|EnvoyHeaderError { header, why }| Refusal::invalid(header, why))
+    pub(super) fn read_envoy(self, name: &str, value: &HeaderValue, into: &mut HeaderRequest) {
+        let read = into.envoy.read(name, value.to_str().ok(), self.max_delay);
+        if let Err(EnvoyHeaderError { header, why }) = read {
+            into.refused.get_or_insert_with(|| Refusal::invalid(header, why));
+        }
     }
 
     /// Reads all repetitions of gRPC's header. [`None`] if no entry counts.

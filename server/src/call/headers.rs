@@ -4,7 +4,7 @@ use http::{HeaderMap, HeaderValue};
 use longsync_behavior::Behavior;
 use longsync_behavior::rpc_behavior::RPC_BEHAVIOR;
 
-use crate::call::header_request::{ForeignHeaders, HeaderRequest};
+use crate::call::header_request::{EchoedMetadata, ForeignHeaders, HeaderRequest};
 use crate::call::plan::check_call_id;
 use crate::call::refusal::Refusal;
 
@@ -15,8 +15,6 @@ pub(crate) struct CallHeaders {
     pub(crate) timeout: Option<HeaderValue>,
     /// How they ask that the call be answered. Boxed, because they rarely do.
     pub(crate) asked: Option<Box<HeaderRequest>>,
-    /// Why one of Envoy's headers is refused.
-    pub(crate) refused: Option<Box<Refusal>>,
     /// The name of the call, or what is wrong with it.
     pub(crate) call_id: Option<Result<String, String>>,
     /// The name of one of our headers that was sent more than once, so that it is not clear which value is
@@ -31,18 +29,6 @@ pub(crate) struct CallHeaders {
     pub(crate) has_encoding: bool,
     /// W3C's `traceparent`, kept only if the log line that contains it is enabled.
     pub(crate) traceparent: Option<Box<HeaderValue>>,
-    /// What the client of gRPC's interop tests wants back.
-    pub(crate) echo: Option<Box<EchoedMetadata>>,
-}
-
-/// The headers of gRPC's interop tests that the server sends back (interop-test-descriptions.md, "Echo
-/// Metadata").
-#[derive(Debug, Default)]
-pub(crate) struct EchoedMetadata {
-    /// In the headers of the answer.
-    pub(crate) initial: Option<HeaderValue>,
-    /// In its trailers.
-    pub(crate) trailing: Option<HeaderValue>,
 }
 
 /// The names of these headers.
@@ -92,12 +78,11 @@ impl CallHeaders {
                 RPC_BEHAVIOR if rules.foreign.is_some() => read.asked().names_host = true,
                 name if name.starts_with("x-envoy-fault-") => {
                     if let Some(foreign) = rules.foreign {
-                        let wrong = foreign.read_envoy(name, value, &mut read.asked().envoy);
-                        read.refused = read.refused.take().or_else(|| wrong.err().map(Box::new));
+                        foreign.read_envoy(name, value, read.asked());
                     }
                 }
-                ECHO_INITIAL if rules.echoes => read.echo().initial = Some(value.clone()),
-                ECHO_TRAILING if rules.echoes => read.echo().trailing = Some(value.clone()),
+                ECHO_INITIAL if rules.echoes => read.asked().echo.initial = Some(value.clone()),
+                ECHO_TRAILING if rules.echoes => read.asked().echo.trailing = Some(value.clone()),
                 "grpc-encoding" => read.has_encoding = true,
                 "traceparent" if has_call_lines() && value.len() <= MAX_TRACEPARENT_BYTES => {
                     read.traceparent = Some(Box::new(value.clone()));
@@ -120,13 +105,12 @@ impl CallHeaders {
 
     /// Removes the headers that concern only our own service: for any other call they may contain anything.
     pub(crate) fn leave_ours_out(&mut self) {
-        (self.asked, self.refused, self.call_id, self.repeated) = (None, None, None, None);
+        let echo = self.asked.take().map(|asked| asked.echo).filter(EchoedMetadata::is_any);
+        let asked = echo.map(|echo| Box::new(HeaderRequest { echo, ..HeaderRequest::default() }));
+        (self.asked, self.call_id, self.repeated) = (asked, None, None);
     }
 
-    fn echo(&mut self) -> &mut EchoedMetadata {
-        self.echo.get_or_insert_default()
-    }
-
+    #[cold]
     fn asked(&mut self) -> &mut HeaderRequest {
         self.asked.get_or_insert_default()
     }
@@ -217,7 +201,7 @@ mod tests {
         headers.append("grpc-previous-rpc-attempts", HeaderValue::from_static("1"));
         assert_eq!(behavior(&headers), "0s");
         headers.append("x-envoy-fault-abort-request", HeaderValue::from_static("5O3"));
-        let refused = of(&headers).refused.unwrap();
+        let refused = of(&headers).asked.unwrap().refused.unwrap();
         assert!(refused.message().starts_with("x-envoy-fault-abort-request: "), "{refused:?}");
     }
 

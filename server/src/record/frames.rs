@@ -84,6 +84,13 @@ impl Frames {
     ) -> usize {
         let mut at = 0;
         while at < bytes.len() {
+            if let Some((frame, length)) = self.whole_message_frame(&bytes[at..]) {
+                at += length;
+                if !on_frame(frame) {
+                    break;
+                }
+                continue;
+            }
             at += self.take_head(&bytes[at..]);
             if self.head_len < HEAD_BYTES {
                 break;
@@ -115,6 +122,29 @@ impl Frames {
     /// How many frames were parsed, counting a block of headers as one.
     pub(crate) fn whole(&self) -> u64 {
         self.whole
+    }
+
+    /// The frame at the start of `bytes`, and its length, if it belongs to a message and all of it is there.
+    /// Nearly all frames do and are, so that they need not be parsed piece by piece.
+    #[inline]
+    fn whole_message_frame(&mut self, bytes: &[u8]) -> Option<(Frame, usize)> {
+        let head: &[u8; HEAD_BYTES] = bytes.first_chunk().filter(|_| self.head_len == 0)?;
+        let [high, mid, low, kind, flags, stream @ ..] = *head;
+        let length = u32::from_be_bytes([0, high, mid, low]);
+        let end = HEAD_BYTES + length as usize;
+        if bytes.len() < end {
+            return None;
+        }
+        let frame = match kind {
+            DATA => Frame::Data(length),
+            HEADERS => {
+                self.is_block_open = flags & END_HEADERS == 0;
+                Frame::Headers { stream: u32::from_be_bytes(stream) & STREAM_MASK }
+            }
+            _ => return None,
+        };
+        self.whole += u64::from(!self.is_block_open);
+        Some((frame, end))
     }
 
     fn take_head(&mut self, bytes: &[u8]) -> usize {
@@ -166,7 +196,6 @@ impl Frames {
         }
     }
 
-    #[inline]
     fn end(&mut self) -> Frame {
         self.head_len = 0;
         if matches!(self.kind(), HEADERS | CONTINUATION) {

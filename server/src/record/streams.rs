@@ -23,27 +23,41 @@ impl Streams {
     pub(super) fn new(are_followed: bool) -> Self {
         Self { are_followed, ..Self::default() }
     }
+
+    #[cold]
+    fn follow(&self, stream: u32) {
+        // Otherwise these are trailers.
+        if self.highest.fetch_max(stream, Relaxed) < stream {
+            lock(&self.opened).push_back(stream);
+        }
+    }
+
+    #[cold]
+    fn forget(&self, stream: u32) {
+        lock(&self.opened).retain(|opened| *opened != stream);
+    }
 }
 
 impl ConnectionRecord {
     /// Called when the client has sent headers on a stream.
+    #[inline]
     pub(super) fn stream_opened(&self, stream: u32) {
-        let Streams { are_followed, highest, opened } = &self.streams;
-        // Otherwise these are trailers.
-        if *are_followed && highest.fetch_max(stream, Relaxed) < stream {
-            lock(opened).push_back(stream);
+        if self.streams.are_followed {
+            self.streams.follow(stream);
         }
     }
 
     /// Called when we have sent headers on a stream, or reset it. If its request was not routed, it never will
     /// be: HTTP/2 itself has answered or refused it.
+    #[inline]
     pub(super) fn stream_answered(&self, stream: u32) {
         if self.streams.are_followed {
-            lock(&self.streams.opened).retain(|opened| *opened != stream);
+            self.streams.forget(stream);
         }
     }
 
     /// The number of the stream whose request is routed now; 0 if streams are not followed.
+    #[inline]
     pub(super) fn next_stream(&self) -> u32 {
         if !self.streams.are_followed {
             return 0;

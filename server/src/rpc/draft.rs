@@ -19,6 +19,8 @@ const PAYLOAD_KEY: u8 = 3 << 3 | 2;
 pub(crate) struct Draft<M> {
     message: M,
     payload: AnswerPayload,
+    /// The encoded length of both together.
+    length: usize,
     /// How many bytes of the payload the call holds for this answer alone.
     held_bytes: u64,
 }
@@ -26,24 +28,25 @@ pub(crate) struct Draft<M> {
 impl<M: Message> Draft<M> {
     /// A message without its payload, and a payload that is held for this answer alone.
     pub(crate) fn new(message: M, payload: AnswerPayload) -> Self {
-        Self { message, held_bytes: payload.held_bytes(), payload }
+        Self { held_bytes: payload.held_bytes(), ..Self::with_shared(message, payload) }
     }
 
     /// The same, with a payload that further answers share.
     pub(crate) fn with_shared(message: M, payload: AnswerPayload) -> Self {
-        Self { message, payload, held_bytes: 0 }
+        // It depends on every field of the message, so it is computed only once.
+        let length = message.encoded_len() + encoded_len(&payload);
+        Self { message, payload, length, held_bytes: 0 }
     }
 
     /// Waits until the answer has its room in memory.
     pub(crate) fn poll_room(&self, call: &Call, cx: &Context<'_>) -> Poll<Result<(), Refusal>> {
-        call.poll_room((PREFIX_BYTES + self.encoded_len()) as u64, self.held_bytes, cx)
+        call.poll_room((PREFIX_BYTES + self.length) as u64, self.held_bytes, cx)
     }
 
     /// The complete answer, in the form that it has in a gRPC body.
     pub(crate) fn into_framed(self) -> Bytes {
-        let length = self.encoded_len();
-        let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + length);
-        Prefix::of_length(length).write(&mut bytes);
+        let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + self.length);
+        Prefix::of_length(self.length).write(&mut bytes);
         let room = "the buffer has room for the message";
         self.message.encode(&mut bytes).expect(room);
         let payload = self.payload.len();
@@ -58,13 +61,13 @@ impl<M: Message> Draft<M> {
         }
         bytes.freeze()
     }
+}
 
-    fn encoded_len(&self) -> usize {
-        let payload = match self.payload.len() {
-            0 => 0,
-            bytes => size_of_val(&PAYLOAD_KEY) + length_delimiter_len(bytes) + bytes,
-        };
-        self.message.encoded_len() + payload
+/// The length of the field that contains the payload.
+fn encoded_len(payload: &AnswerPayload) -> usize {
+    match payload.len() {
+        0 => 0,
+        bytes => size_of_val(&PAYLOAD_KEY) + length_delimiter_len(bytes) + bytes,
     }
 }
 
@@ -90,7 +93,7 @@ mod tests {
             };
             let answer = LongSyncResponse { message, ..LongSyncResponse::default() };
             let draft = Draft::new(answer.clone(), payload);
-            let length = draft.encoded_len();
+            let length = draft.length;
             let framed = draft.into_framed();
             prop_assert_eq!(framed.len(), PREFIX_BYTES + length);
             prop_assert_eq!(&framed[1..PREFIX_BYTES], &u32::try_from(length).unwrap().to_be_bytes());
