@@ -1,0 +1,6 @@
+//! The queue in virtual time.
+
+mod naive;
+mod properties;
+mod schedules;
+mod schedules_text;
