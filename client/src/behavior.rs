@@ -71,11 +71,13 @@ pub struct DelayQuery {
 
 impl DelayQuery {
     /// The delay that the call draws from a server's behavior, and the clause of the fault that hits it. A
-    /// `fail_first` hits the attempts that the call itself states.
+    /// `fail_first` hits the attempts that the call itself states. Only an exchange draws faults for the
+    /// messages after its first, and none that hit the whole call.
     pub fn draw<'a>(&self, behavior: &'a Behavior) -> (Duration, Option<&'a FaultClause>) {
         let Self { seed, ref call_id, attempt, index } = *self;
         let key = DrawKey { seed, name: CallName::Id(call_id), attempt, index };
         let (delay, drawn) = behavior.draw_with_fault(&key);
+        let drawn = drawn.filter(|fault| index == 0 || !fault.is_of_call());
         let fault = behavior.faults().first_failure(|_| attempt).or(drawn);
         (delay, fault.map(|fault| &**fault))
     }

@@ -1,6 +1,7 @@
 //! One call of any of the four kinds, and its report.
 
 mod answer_sink;
+mod hang;
 mod json;
 mod kinds;
 mod outcome;
@@ -21,6 +22,7 @@ pub use crate::single::plan::{RpcKind, SinglePlan, SinglePlanBuilder, SinglePlan
 pub use crate::single::text::{MOST_ROWS, answer_line, to_text};
 
 use crate::single::answer_sink::AnswerSink;
+use crate::single::hang::Unanswered;
 use crate::single::kinds::PendingCall;
 use longsync_connect::ConnectError;
 use longsync_connect::ConnectionPool;
@@ -81,17 +83,26 @@ async fn make(
     let (timer, stamps, retried) = (connections.timer(), Stamps::default(), RetryLog::default());
     let due = plan.deadline.as_ref().and_then(|deadline| begun.checked_add(deadline.value()));
     let left = due.map(|due| due.saturating_duration_since(timer.now()));
-    let mut sink = AnswerSink::new(plan, &mut single.answers, &mut single.more_answers, on_answer);
+    let Single { answers, more_answers, faults, .. } = single;
+    let mut sink = AnswerSink::new(plan, answers, more_answers, faults, on_answer);
     let calling = PendingCall { plan, due, connections, stamps: &stamps, retried: &retried };
+    let mut unanswered = None;
     single.status = tokio::select! {
-        ended = calling.call(permit, &mut sink) => {
-            Some(ended.err().unwrap_or_else(|| Status::ok("")))
-        }
+        ended = calling.call(permit, &mut sink) => Some(match ended {
+            Ok(left) => {
+                unanswered = left;
+                Status::ok("")
+            }
+            Err(status) => status,
+        }),
         () = over(left.map(|left| left + margin(left)), timer) => {
             Some(not_ended_in_time(plan, &retried, sink.is_showing()))
         }
         () = interrupt.cancelled() => None,
     };
+    if let Some(Unanswered { count, hang }) = unanswered {
+        (single.unanswered, single.hang) = (Some(count), hang);
+    }
     let done = stamps.done().unwrap_or_else(|| timer.now());
     single.service_time = stamps.sent().map(|sent| done.saturating_duration_since(sent));
     single.refusal = retried.read().1;

@@ -75,7 +75,8 @@ pub(crate) struct Args {
     #[arg(long, env = "LONGSYNC_FOREIGN_HEADERS", value_name = "on|off", default_value = "on", action = ArgAction::Set, value_parser = values::on_or_off)]
     foreign_headers: bool,
 
-    /// Also serve grpc.testing.TestService, so that gRPC's own interop clients can test this server.
+    /// Also serve grpc.testing.TestService, so that gRPC's own interop clients can test this server. Its calls
+    /// have no behavior and no metrics.
     #[arg(long, env = "LONGSYNC_INTEROP", value_parser = values::switch)]
     interop: bool,
 

@@ -83,7 +83,7 @@ pub(crate) struct Call {
     has_no_deadline: AtomicBool,
     /// Whether its messages may be as long as those of our own calls, although it is not one.
     is_interop: AtomicBool,
-    /// Whether [`State::delivery`] is set, which is rarely the case.
+    /// Whether [`State::answer_fault`] says how the answer is sent, which is rarely the case.
     has_delivery: AtomicBool,
     /// Whether [`State::encoder`] is set, which is checked often and is rarely the case.
     waits_for_encoder: AtomicBool,
@@ -104,8 +104,8 @@ struct State {
     /// When the last of these waits ended.
     waited_until: Option<Instant>,
     ending: Option<Ending>,
-    /// The fault that says how its answer is sent.
-    delivery: Option<Arc<FaultClause>>,
+    /// The fault that goes along with its answer.
+    answer_fault: Option<Arc<FaultClause>>,
     /// Woken when everything that was handed over is encoded.
     encoder: Option<Waker>,
 }
@@ -372,12 +372,16 @@ impl Call {
         let now = self.now();
         let state = self.state();
         let mut spent = state.spent;
-        let wait = self.waiting.under_way(self.arrived);
-        if let Some(wait) = wait {
+        let mut has_planned = state.waited_until.is_some();
+        if let Some(wait) = self.waiting.under_way(self.arrived) {
             let whole = wait.cut_short(now.saturating_duration_since(wait.start));
             spent += whole.with_waited(state.waited_since(wait.start, now));
+            has_planned = true;
+        } else if let (false, Some(over)) = (has_planned, self.waiting.over(self.arrived)) {
+            // The wait has run out, but the call ends before its answer does.
+            (spent, has_planned) = (over, true);
         }
-        let fault = ending.planned();
+        let fault = ending.planned().or(state.answer_fault.as_deref());
         if fault.is_some_and(|fault| fault.moment() == FaultMoment::Before) {
             return Timing {
                 received_at: state.received_at.map(Into::into),
@@ -388,7 +392,6 @@ impl Call {
                 ..self.timing_without_wait()
             };
         }
-        let has_planned = wait.is_some() || state.waited_until.is_some();
         Timing {
             received_at: state.received_at.map(Into::into),
             planned: has_planned.then(|| to_proto(spent.planned())),
@@ -551,6 +554,8 @@ impl Drop for Call {
         if !*self.is_hung.get_mut() {
             worker.call_ended();
         }
+        let ended_by = state.ending.as_ref().and_then(Ending::planned);
+        let fault = ended_by.or(state.answer_fault.as_deref());
         tracing::debug!(
             target: CALL_LOG_TARGET,
             rpc = %kind,
@@ -558,7 +563,7 @@ impl Drop for Call {
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
             took = text(self.now().saturating_duration_since(self.arrived)),
             behavior = state.applied.as_ref().map(|applied| applied.text().into_owned()),
-            fault = state.ending.as_ref().and_then(Ending::planned).map(tracing::field::display),
+            fault = fault.map(tracing::field::display),
             attempt = self.attempt,
             worker = worker.index(),
             connection = self.record.number(),

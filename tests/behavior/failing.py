@@ -5,8 +5,9 @@ against the oracle.
     failing.py ADDR TEXT --seed N [--calls 20000] [--connections 1] [--kind unary]
 
 Exactly the calls that the oracle names have to be hit, each by the clause that it names; how many there are
-of each clause has to be where 99.9 % of all runs have it; and every delay that is reported has to be the
-oracle's. The clauses may be `fail`, `reset` and `hang`; an exchange's resets are left to other tests.
+of each clause has to be where 99.9 % of all runs have it; and every delay that is reported, also by a call
+that failed, has to be the oracle's. The clauses may be `fail`, `reset` and `hang`; the text may also have
+none, which shows that the same names have the same delays without them.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import calls
 import grpc
 import ranks
 import wire
+from faults import OF_MESSAGES
 from oracle import fault, planned
 
 # A call that hangs is given up after this many seconds; all others have ended long before.
@@ -28,6 +30,8 @@ PATIENCE = 2
 SHOWN = 5
 # The message of a `fail` that has none of its own.
 PLANNED = "planned by longsync"
+# What grpcio says of a stream that was reset, and of one that was while a message was being written.
+STREAM_ENDED = ("RST_STREAM", "Internal error from Core")
 ANSWERED, HUNG, RESET = "answered", "hang", "reset"
 
 
@@ -36,7 +40,7 @@ async def unary(connection, name, _count):
     try:
         answer = await connection.unary(wire.request(name), timeout=PATIENCE)
     except grpc.aio.AioRpcError as error:
-        return [(0, ending_of(error), None)]
+        return [(0, ending_of(error), planned_of(error))]
     return [(0, ANSWERED, wire.timing(wire.fields_of(answer)).planned)]
 
 
@@ -50,19 +54,32 @@ def ending_of(error):
     return f"fail {error.code().name}"
 
 
+def planned_of(error):
+    """The planned delay in the status of a call that failed, if it has one."""
+    details = dict(error.trailing_metadata() or ()).get("grpc-status-details-bin")
+    return wire.timing_of_status(details).planned if details else None
+
+
 async def exchange(connection, name, count):
     call = connection.exchange(timeout=PATIENCE * 10)
-    for index in range(count):
-        await call.write(wire.request(name if index == 0 else None, id=index))
-    await call.done_writing()
     ended = {}
-    async for answer in call:
-        fields = wire.fields_of(answer)
-        index = fields.get(wire.ANSWER_ID, 0)
-        assert index < count and index not in ended, f"{name} had an unexpected answer {index}"
-        code = wire.fields_of(fields.get(wire.FAILURE, b"")).get(1)
-        ending = ANSWERED if code is None else f"fail {code_name(code)}"
-        ended[index] = (index, ending, wire.timing(fields).planned)
+    # A stream that is reset may take no more messages. How it ended is asked below.
+    with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        for index in range(count):
+            await call.write(wire.request(name if index == 0 else None, id=index))
+        await call.done_writing()
+        async for answer in call:
+            fields = wire.fields_of(answer)
+            index = fields.get(wire.ANSWER_ID, 0)
+            assert index < count and index not in ended, f"{name} had an unexpected answer {index}"
+            code = wire.fields_of(fields.get(wire.FAILURE, b"")).get(1)
+            ending = ANSWERED if code is None else f"fail {code_name(code)}"
+            ended[index] = (index, ending, wire.timing(fields).planned)
+    code, details = await call.code(), await call.details()
+    if code is not grpc.StatusCode.OK:
+        assert any(said in (details or "") for said in STREAM_ENDED), f"{name} ended with {code.name}: {details}"
+        assert not ended, f"{name} was reset after {len(ended)} answers"
+        return [(index, RESET, None) for index in range(count)]
     # The stream has ended well, so what was not answered never is.
     return [ended.get(index, (index, HUNG, None)) for index in range(count)]
 
@@ -89,6 +106,16 @@ async def made(given):
     return ended
 
 
+def clause_of(given, name, index):
+    """The clause that hits a message: its own, unless one hits the entire exchange, which is that of the first."""
+    first = fault(given.text, given.seed, name, 1, 0)
+    return first if is_of_call(given, first) else fault(given.text, given.seed, name, 1, index)
+
+
+def is_of_call(given, clause):
+    return given.kind == "exchange" and clause is not None and clause.partition("(")[0] not in OF_MESSAGES
+
+
 def expected_of(clause):
     """How a message ends that this clause hits."""
     if clause is None:
@@ -99,7 +126,7 @@ def expected_of(clause):
 
 def differences(given, ended):
     for (name, index), (ending, delay) in ended.items():
-        clause = fault(given.text, given.seed, name, 1, index)
+        clause = clause_of(given, name, index)
         if ending != expected_of(clause):
             yield f"message {index} of {name}: {ending} instead of {clause or ANSWERED}"
         drawn = planned(given.text, given.seed, name, 1, index)
@@ -108,16 +135,18 @@ def differences(given, ended):
 
 
 def shares(given, ended):
-    """Whether as many messages were hit by each clause as 99.9 % of all runs have."""
+    """Whether as many messages drew each clause as in 99.9 % of all runs."""
     hit = Counter(fault(given.text, given.seed, name, 1, index) for name, index in ended)
     for clause in given.text.split("; "):
         if not (share := re.match(r"\w+\(([\d.]+)%", clause)):
             continue
+        # An exchange draws it once.
+        drawn = given.calls if is_of_call(given, clause) else len(ended)
         p, count = float(Fraction(share[1]) / 100), hit[clause]
-        above, below = ranks.at_least(len(ended), count, p), 1 - ranks.at_least(len(ended), count + 1, p)
-        print(f"{clause}: {count} of {len(ended)}")
+        above, below = ranks.at_least(drawn, count, p), 1 - ranks.at_least(drawn, count + 1, p)
+        print(f"{clause}: {count} of {drawn}")
         if above < ranks.OUTSIDE or below < ranks.OUTSIDE:
-            yield f"{clause} hit {count} of {len(ended)}"
+            yield f"{clause} hit {count} of {drawn}"
 
 
 def arguments():
@@ -131,7 +160,13 @@ def arguments():
     parser.add_argument("--in-flight", type=int, default=400, help="number of concurrent calls")
     parser.add_argument("--count", type=int, default=1, help="messages of an exchange")
     parser.add_argument("--hit", help="a file: the names of the calls that were hit, to compare with other runs")
+    parser.add_argument("--planned", help="a file: each delay that was reported, to compare with other runs")
     return parser.parse_args()
+
+
+def write(path, lines):
+    with open(path, "w", encoding="ascii") as file:
+        file.writelines(sorted(lines))
 
 
 def main():
@@ -142,10 +177,11 @@ def main():
         print(sentence, file=sys.stderr)
     if wrong:
         sys.exit(f"{len(wrong)} differences from {given.text!r} with seed {given.seed}")
+    messages = [(f"{name}/{index}", ending, delay) for (name, index), (ending, delay) in ended.items()]
     if given.hit:
-        with contextlib.closing(open(given.hit, "w", encoding="ascii")) as file:
-            hit = sorted(f"{name}/{index} {ending}\n" for (name, index), (ending, _) in ended.items() if ending != ANSWERED)
-            file.writelines(hit)
+        write(given.hit, (f"{name} {ending}\n" for name, ending, _ in messages if ending != ANSWERED))
+    if given.planned:
+        write(given.planned, (f"{name} {delay}\n" for name, _, delay in messages if delay is not None))
     print(f"{len(ended)} messages of {given.calls} calls ({given.kind}) ended as the oracle says")
 
 

@@ -7,6 +7,8 @@ CALL_ID, ID, COUNT = 6, 7, 8
 TIMING, ANSWER_ID, INDEX = 2, 7, 9
 RECEIVED, PLANNED, WAITED, QUEUED, BEHAVIOR, WORKER, ATTEMPT = 1, 2, 3, 4, 6, 10, 11
 FAILURE = 11
+# Those of google.rpc.Status and google.protobuf.Any.
+DETAILS, ANY_VALUE = 3, 2
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
@@ -80,7 +82,16 @@ class Timing:
 
 def timing(answer):
     """The Timing in an answer's fields."""
-    fields = fields_of(answer.get(TIMING, b""))
+    return timing_of(answer.get(TIMING, b""))
+
+
+def timing_of_status(details):
+    """The Timing in the details of a status, a google.rpc.Status: it is the last of its details."""
+    return timing_of(fields_of(fields_of(details)[DETAILS])[ANY_VALUE])
+
+
+def timing_of(encoded):
+    fields = fields_of(encoded)
     return Timing(
         duration(fields.get(PLANNED)),
         duration(fields.get(WAITED)),

@@ -46,7 +46,7 @@ pub(crate) struct BehaviorArgs {
     #[arg(long, value_name = "N", value_parser = attempt)]
     attempt: Option<u32>,
 
-    /// The message of the call, from 0 [default: 0].
+    /// The message of the call, from 0; only an exchange has faults after message 0 [default: 0].
     #[arg(long, value_name = "N", value_parser = super::whole_u64)]
     index: Option<u64>,
 

@@ -1,6 +1,7 @@
 //! Sentences about a behavior, in addition to figures and pictures.
 
 use longsync_behavior::explain::DisplayShare;
+use longsync_behavior::{FaultClause, FaultMoment};
 use longsync_text::duration::text;
 use longsync_text::said::quoted;
 
@@ -54,13 +55,29 @@ fn exact(law: &LawCurve<'_>) -> Vec<String> {
     sentences
 }
 
-/// The delay that the requested call draws.
+/// The delay and the fault that the requested call draws.
 fn drawn(asked: &DelayQuery, report: &BehaviorReport) -> String {
-    let (delay, fault) = asked.draw(&report.behavior);
-    let delay = text(delay);
     let DelayQuery { seed, call_id, attempt, index } = asked;
+    let (delay, fault) = asked.draw(&report.behavior);
+    let waits = waits(&text(delay), fault, *index);
     let message = if *index > 0 { format!("message {index} of ") } else { String::new() };
     let attempt = if *attempt > 1 { format!("attempt {attempt} of ") } else { String::new() };
-    let hit = fault.map(|fault| format!(", and {fault} hits it")).unwrap_or_default();
-    format!("with seed {seed}, {message}{attempt}call {} waits {delay}{hit}", quoted(call_id))
+    format!("with seed {seed}, {message}{attempt}call {} {waits}", quoted(call_id))
+}
+
+/// How long a call or message waits, and what hits it.
+fn waits(delay: &str, fault: Option<&FaultClause>, index: u64) -> String {
+    let Some(fault) = fault else { return format!("waits {delay}") };
+    let is_before = fault.ends_call_at(FaultMoment::Before);
+    match (index, is_before, fault.at()) {
+        (0, false, _) => format!("waits {delay}, and {fault} hits it"),
+        (0, true, 0) => format!("does not wait: {fault} hits it at once"),
+        (0, true, _) => format!(
+            "does not wait: {fault} hits it at once; a stream or an exchange waits {delay} for its first answer"
+        ),
+        (_, false, _) => format!("waits {delay}, and in an exchange {fault} hits it"),
+        (_, true, _) => {
+            format!("waits {delay}, but not in an exchange, where {fault} hits it at once")
+        }
+    }
 }

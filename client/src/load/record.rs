@@ -161,10 +161,10 @@ fn errors(report: &Report) -> JsonErrors<'_> {
 }
 
 fn faults(report: &Report) -> JsonFaults<'_> {
-    let clauses = report.load.faults.by_count().into_iter();
+    let clauses = report.load.figures.faults.by_count().into_iter();
     JsonFaults {
         clauses: clauses.map(|(clause, count)| JsonClause { clause, count }).collect(),
-        other: report.load.faults.other(),
+        other: report.load.figures.faults.other(),
     }
 }
 

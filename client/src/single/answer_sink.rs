@@ -9,7 +9,9 @@ use tonic::Status;
 use crate::single::outcome::ReceivedAnswer;
 use crate::single::plan::SinglePlan;
 use longsync_connect::answer::ANSWER_BYTES;
+use longsync_stats::TextCounts;
 use longsync_text::grouped;
+use longsync_text::said::printable;
 
 /// The text per answer that is kept on average, in addition to [`ANSWER_BYTES`] in total.
 const TEXT_PER_ANSWER: u64 = 4 * 1024;
@@ -18,6 +20,7 @@ const TEXT_PER_ANSWER: u64 = 4 * 1024;
 pub(super) struct AnswerSink<'a, Show> {
     answers: &'a mut Vec<ReceivedAnswer>,
     more: &'a mut u64,
+    faults: &'a mut TextCounts,
     show: Show,
     is_showing: bool,
     most: usize,
@@ -31,12 +34,13 @@ impl<'a, Show: AsyncFnMut(&ReceivedAnswer)> AnswerSink<'a, Show> {
         plan: &SinglePlan,
         answers: &'a mut Vec<ReceivedAnswer>,
         more: &'a mut u64,
+        faults: &'a mut TextCounts,
         show: Show,
     ) -> Self {
         let asked = u64::from(plan.count.unwrap_or(1));
         let most_text = asked.saturating_mul(TEXT_PER_ANSWER).saturating_add(ANSWER_BYTES as u64);
         let (most, text_left) = (plan.most_kept, most_text);
-        Self { answers, more, show, is_showing: false, most, text_left, most_text }
+        Self { answers, more, faults, show, is_showing: false, most, text_left, most_text }
     }
 
     /// Whether an answer was being shown when its call was ended.
@@ -44,7 +48,8 @@ impl<'a, Show: AsyncFnMut(&ReceivedAnswer)> AnswerSink<'a, Show> {
         self.is_showing
     }
 
-    /// Shows an answer and keeps it, without its payload.
+    /// Shows an answer and keeps it, without its payload. The fault that hit it is counted even if it is not
+    /// kept.
     ///
     /// # Errors
     /// When the texts of all answers are too large to be kept.
@@ -53,6 +58,10 @@ impl<'a, Show: AsyncFnMut(&ReceivedAnswer)> AnswerSink<'a, Show> {
         self.is_showing = true;
         (self.show)(&answer).await;
         self.is_showing = false;
+        let fault = answer.timing.as_ref().map_or("", |timing| &timing.fault);
+        if !fault.is_empty() {
+            self.faults.add(&printable(fault));
+        }
         if self.answers.len() >= self.most {
             *self.more += 1;
             return Ok(());

@@ -23,6 +23,9 @@ struct JsonSingle {
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<String>,
     status: Option<JsonStatus>,
+    /// The number of messages that an exchange never answered, as planned; `null` for other kinds of calls, and
+    /// for one that did not end well.
+    unanswered: Option<u64>,
     answers: Vec<JsonAnswer>,
 }
 
@@ -86,6 +89,7 @@ pub fn to_json(single: &Single) -> serde_json::Result<String> {
             .status
             .as_ref()
             .map(|status| json_status(status, single.failure_timing().as_ref())),
+        unanswered: single.unanswered,
         answers: single.answers.iter().map(json_answer).collect(),
     })
 }

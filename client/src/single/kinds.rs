@@ -9,12 +9,13 @@ use longsync::duration::to_proto;
 use longsync::v1::{
     LongSyncCollectRequest, LongSyncCollectResponse, LongSyncExchangeRequest,
     LongSyncExchangeResponse, LongSyncRequest, LongSyncResponse, LongSyncStreamRequest,
-    LongSyncStreamResponse,
+    LongSyncStreamResponse, Timing,
 };
 use prost::Message;
 use tonic::Status;
 
 use crate::single::answer_sink::AnswerSink;
+use crate::single::hang::{self, Unanswered};
 use crate::single::outcome::ReceivedAnswer;
 use crate::single::plan::{RpcKind, SinglePlan};
 use longsync_connect::ConnectionPool;
@@ -71,7 +72,8 @@ impl From<LongSyncCollectResponse> for ReceivedAnswer {
 }
 
 impl PendingCall<'_> {
-    /// Makes the call, and keeps its answers as they arrive.
+    /// Makes the call, and keeps its answers as they arrive. If it is an exchange, returns how many of its
+    /// messages were not answered, as planned.
     ///
     /// # Errors
     /// The status with which the call failed.
@@ -79,13 +81,14 @@ impl PendingCall<'_> {
         &self,
         permit: StreamPermit,
         sink: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
-    ) -> Result<(), Status> {
+    ) -> Result<Option<Unanswered>, Status> {
         match self.plan.kind {
-            RpcKind::Unary => self.unary(permit, sink).await,
-            RpcKind::Stream => self.stream(permit, sink).await,
-            RpcKind::Collect => self.collect(permit, sink).await,
-            RpcKind::Exchange => self.exchange(permit, sink).await,
+            RpcKind::Unary => self.unary(permit, sink).await?,
+            RpcKind::Stream => self.stream(permit, sink).await?,
+            RpcKind::Collect => self.collect(permit, sink).await?,
+            RpcKind::Exchange => return self.exchange(permit, sink).await.map(Some),
         }
+        Ok(None)
     }
 
     async fn unary(
@@ -138,7 +141,7 @@ impl PendingCall<'_> {
         &self,
         permit: StreamPermit,
         sink: &mut AnswerSink<'_, impl AsyncFnMut(&ReceivedAnswer)>,
-    ) -> Result<(), Status> {
+    ) -> Result<Unanswered, Status> {
         // The time when HTTP/2 took each request, which it does only when it has window to send it.
         let sent: Arc<Mutex<Vec<Instant>>> = Arc::default();
         let body = || {
@@ -153,9 +156,9 @@ impl PendingCall<'_> {
                 request!(plan, LongSyncExchangeRequest { id: id })
             }))
         };
-        let matched = ExpectedMessages::Matched(self.asked());
-        let mut answers = self.begin(permit, "LongSyncExchange", matched, body).await?;
-        let mut answered = HashSet::new();
+        let at_most = ExpectedMessages::AtMost(self.asked());
+        let mut answers = self.begin(permit, "LongSyncExchange", at_most, body).await?;
+        let (mut answered, mut hang) = (HashSet::new(), hang::asked_for(self.plan));
         while let Some(answer) = answers.next::<LongSyncExchangeResponse>().await? {
             let sent = usize::try_from(answer.id).ok().and_then(|index| {
                 sent.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
@@ -166,6 +169,9 @@ impl PendingCall<'_> {
             if !answered.insert(answer.id) {
                 return Err(rpc::answered_twice(answer.id));
             }
+            if hang.is_none() {
+                hang = answer.timing.as_ref().and_then(Self::reported_hang);
+            }
             sink.keep(ReceivedAnswer {
                 number: Some(answer.id),
                 is_comparable: answer.failure.is_none(),
@@ -175,7 +181,20 @@ impl PendingCall<'_> {
             })
             .await?;
         }
-        Ok(())
+        let answered = answered.len() as u64;
+        let count = self.asked().saturating_sub(answered);
+        if hang.is_none() {
+            // Nothing explains why a message has no answer.
+            ExpectedMessages::Matched(self.asked()).check(answered)?;
+        }
+        Ok(Unanswered { count, hang: hang.filter(|_| count > 0) })
+    }
+
+    /// The clause by which messages of an exchange hang, according to an answer to another message.
+    fn reported_hang(timing: &Timing) -> Option<String> {
+        // Nearly all behaviors need no reading.
+        let may_hang = timing.behavior.contains("hang(");
+        may_hang.then(|| hang::clause_of(&timing.behavior))?
     }
 
     /// Keeps the answer of a call that has only one.

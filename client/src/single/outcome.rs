@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use longsync::v1::{Failure, Timing};
+use longsync_stats::TextCounts;
 use longsync_text::TypedDuration;
 use tonic::{Code, Status};
 
@@ -53,8 +54,15 @@ pub struct Single {
     pub answers: Vec<ReceivedAnswer>,
     /// The number of further answers, which were not kept.
     pub more_answers: u64,
+    /// The clauses of the planned faults that hit answers, whether or not these were kept.
+    pub faults: TextCounts,
     /// The number of answers that were asked for.
     pub expected_answers: u64,
+    /// The number of messages that an exchange never answered, as its behavior plans; [`None`] if the call is
+    /// not an exchange, or did not end well.
+    pub unanswered: Option<u64>,
+    /// The clause that left messages unanswered, if any were.
+    pub hang: Option<String>,
     /// The reason why the call was refused without being processed, such as `GOAWAY NO_ERROR`, if it was sent
     /// again on another connection.
     pub refusal: Option<String>,
@@ -90,7 +98,10 @@ impl Single {
             service_time: None,
             answers: Vec::new(),
             more_answers: 0,
+            faults: TextCounts::default(),
             expected_answers: plan.expected_answers(),
+            unanswered: None,
+            hang: None,
             refusal: None,
             status: None,
         }

@@ -125,6 +125,7 @@ fn rest(single: &Single) -> Vec<String> {
     let mut sentences = Vec::new();
     sentences.extend(behavior(single).map(|behavior| format!("behavior: {behavior}")));
     sentences.extend(faults(single));
+    sentences.extend(unanswered(single));
     let received = length(single.received_answers());
     let hidden = received.saturating_sub(MOST_ROWS);
     if hidden > 0 {
@@ -157,24 +158,30 @@ fn behavior(single: &Single) -> Option<String> {
 
 /// The planned faults that hit the call or its messages, each once.
 fn faults(single: &Single) -> Vec<String> {
-    let mut faults: Vec<(String, u64)> = Vec::new();
-    let of_answers = single.answers.iter().filter_map(|answer| answer.timing.as_ref());
-    for fault in of_answers.chain(&single.failure_timing()).map(|timing| &timing.fault) {
-        match faults.iter_mut().find(|(known, _)| known == fault) {
-            _ if fault.is_empty() => {}
-            Some((_, count)) => *count += 1,
-            None => faults.push((fault.clone(), 1)),
-        }
-    }
-    let in_words = |(fault, count): (String, u64)| {
-        let fault = shortened(&fault, MOST_CHARACTERS);
-        let answers = counted(length(single.received_answers()), "answer");
-        match single.kind {
-            RpcKind::Exchange => format!("fault: {fault}, in {} of {answers}", grouped(count)),
-            _ => format!("fault: {fault}"),
-        }
+    let answers = counted(length(single.received_answers()), "answer");
+    let hit = |what: &str, count: u64| match single.kind {
+        RpcKind::Exchange => format!("{what}, in {} of {answers}", grouped(count)),
+        _ => what.to_owned(),
     };
-    faults.into_iter().map(in_words).collect()
+    let fault = |clause: &str| format!("fault: {}", shortened(clause, MOST_CHARACTERS));
+    let of_answers = single.faults.by_count();
+    let of_status = single.failure_timing().map(|timing| timing.fault).filter(|it| !it.is_empty());
+    let of_status = of_status.filter(|it| of_answers.iter().all(|(known, _)| known != it));
+    let mut sentences: Vec<_> =
+        of_answers.iter().map(|(clause, count)| hit(&fault(clause), *count)).collect();
+    let other = single.faults.other();
+    sentences.extend((other > 0).then(|| hit("other faults", other)));
+    sentences.extend(of_status.map(|clause| fault(&clause)));
+    sentences
+}
+
+/// The messages that were left without an answer.
+fn unanswered(single: &Single) -> Option<String> {
+    let (count, clause) = (single.unanswered?, single.hang.as_ref()?);
+    let messages = counted(length(single.expected_answers), "message");
+    let were = if count == 1 { "was" } else { "were" };
+    let clause = shortened(clause, MOST_CHARACTERS);
+    Some(format!("{} of {messages} {were} never answered, as {clause} plans", grouped(count)))
 }
 
 fn account(single: &Single, columns: usize) -> String {

@@ -13,6 +13,7 @@ use longsync_connect::status::code_name;
 use longsync_connect::{Code, Target};
 use longsync_load::Load;
 use longsync_stats::StatusCode;
+use prost::Message as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::harness::{loaded, race_plan};
@@ -559,6 +560,52 @@ async fn impossible_waits_are_not_shown() {
 
 /// Characters that a terminal would obey: C0, DEL, C1, and direction marks.
 const ACTS: &str = "\x1b[31mred\x07\r\n\u{7f}\u{9b}2J\u{202e}txt";
+
+/// Whatever else is wrong with a timing, the fault that it names is counted.
+#[tokio::test]
+async fn a_load_counts_faults_beside_what_it_cannot_believe() {
+    let negative = Some(prost_types::Duration { seconds: -5, nanos: 0 });
+    let fault = "slow(1%, 1B/s)".to_owned();
+    let timing = Some(Timing { waited: negative, fault, ..Timing::default() });
+    let answered = LongSyncResponse { timing, ..LongSyncResponse::default() };
+    let bytes = message(&answered);
+    let peer = Peer::answering(move |stream| answer(stream, &bytes)).await;
+    let load = loaded_once(&peer.target).await;
+    assert_eq!(load.figures.counts.good, 1);
+    assert_eq!(faults_of(&load), [("slow(1%, 1B/s)", 1)]);
+
+    // Bytes that are not UTF-8, in an answer and in the status of a failed call.
+    let timing = timing_with_clause(b"fail(1%\xff, ABORTED)");
+    let answered = [&[0x12, u8::try_from(timing.len()).unwrap()][..], &timing].concat();
+    let bytes = [&[0, 0, 0, 0, u8::try_from(answered.len()).unwrap()][..], &answered].concat();
+    let peer = Peer::answering(move |stream| answer(stream, &bytes)).await;
+    let load = loaded_once(&peer.target).await;
+    assert_eq!(load.figures.counts.ended_with(Code::Internal), 1, "malformed");
+    let any = prost_types::Any { type_url: longsync::TIMING_TYPE_URL.to_owned(), value: timing };
+    // A google.rpc.Status with one detail.
+    let any = any.encode_to_vec();
+    let details = [&[8, 10, 3 << 3 | 2, u8::try_from(any.len()).unwrap()][..], &any].concat();
+    let peer = Peer::answering(move |stream| {
+        use base64::Engine as _;
+        let details = base64::engine::general_purpose::STANDARD_NO_PAD.encode(&details);
+        let field = ("grpc-status-details-bin", details.as_bytes());
+        only(stream, &[("grpc-status", b"10"), field])
+    })
+    .await;
+    let load = loaded_once(&peer.target).await;
+    assert_eq!(load.figures.counts.ended_with(Code::Aborted), 1);
+    assert_eq!(faults_of(&load), [("fail(1%\u{fffd}, ABORTED)", 1)]);
+}
+
+fn faults_of(load: &Load) -> Vec<(&str, u64)> {
+    load.figures.faults.by_count()
+}
+
+/// An encoded timing whose only field is this clause.
+fn timing_with_clause(clause: &[u8]) -> Vec<u8> {
+    const FAULT_KEY: u8 = 12 << 3 | 2;
+    [&[FAULT_KEY, u8::try_from(clause.len()).unwrap()][..], clause].concat()
+}
 
 #[tokio::test]
 async fn text_from_a_server_is_escaped_everywhere() {

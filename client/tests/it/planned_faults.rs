@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::cli::{client, stderr, stdout};
 use crate::harness::{TestServer, start};
-use longsync_server::Limits;
+use longsync_server::{Config, Limits, Options, RunningServer, start_with};
 
 async fn json(args: &[&str]) -> Value {
     let output = client(args).await;
@@ -16,6 +16,23 @@ fn server() -> (TestServer, String) {
     let server = start(Limits::default());
     let url = server.target.to_string();
     (server, url)
+}
+
+/// A server with this behavior of its own.
+fn behaving(behavior: &str) -> (RunningServer, String) {
+    let options = Options {
+        listen: ([127, 0, 0, 1], 0).into(),
+        behavior: behavior.parse().unwrap(),
+        ..Options::default()
+    };
+    let server = start_with(Config::new(options).unwrap()).unwrap();
+    let url = server.url().clone();
+    (server, url)
+}
+
+/// The text of a report as one line, however it was wrapped.
+fn unwrapped(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[tokio::test]
@@ -62,6 +79,49 @@ async fn the_messages_of_an_exchange_show_their_faults() {
     assert!(answers.iter().all(|answer| answer["failure"].is_null()), "no longer the first");
 }
 
+/// The table shows the first 20 answers.
+#[tokio::test]
+async fn faults_are_counted_among_all_answers_of_an_exchange() {
+    let (_server, url) = server();
+    let args = ["call", "--url", &url, "--behavior", "0s; fail(100%, ABORTED)"];
+    let text =
+        stdout(&client(&[&args[..], &["--kind", "exchange", "--count", "50"]].concat()).await);
+    assert!(text.contains("fault: fail(100%, ABORTED), in 50 of 50 answers"), "{text}");
+}
+
+#[tokio::test]
+async fn hung_messages_of_an_exchange_are_unanswered_and_fail_nothing() {
+    let (_server, url) = server();
+    let hang = ["call", "--url", &url, "--behavior", "0s; hang(100%)", "--kind", "exchange"];
+    let args = [&hang[..], &["--count", "3"]].concat();
+    let output = client(&args).await;
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", stderr(&output));
+    assert!(text.contains("3 of 3 messages were never answered, as hang(100%) plans"), "{text}");
+    let record = json(&[&args[..], &["--json"]].concat()).await;
+    assert_eq!(record["unanswered"], 3, "{record}");
+    assert_eq!(record["status"]["name"], "OK", "{record}");
+    let answered = ["call", "--url", &url, "--kind", "exchange", "--count", "3", "--json"];
+    assert_eq!(json(&answered).await["unanswered"], 0);
+}
+
+/// The server's own behavior is known from the answers that it does give.
+#[tokio::test]
+async fn a_server_that_hangs_by_itself_says_so_in_its_answers() {
+    let (_server, url) = behaving("0s; hang(50%)");
+    let args = ["call", "--url", &url, "--kind", "exchange", "--count", "64"];
+    let output = client(&args).await;
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(text.contains(" of 64 messages were never answered, as hang(50%) plans"), "{text}");
+    // Nothing explains why a message has no answer if none has one.
+    let (_server, url) = behaving("0s; hang(100%)");
+    let output = client(&["call", "--url", &url, "--kind", "exchange", "--count", "3"]).await;
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(64 + 13), "{text}");
+    assert!(text.contains("after 0 of 3 answers"), "{text}");
+}
+
 #[tokio::test]
 async fn a_load_counts_faults_by_clause() {
     let (_server, url) = server();
@@ -93,6 +153,56 @@ async fn a_load_says_that_resets_have_no_report() {
     let record = json(&[&args[..], &["--json"]].concat()).await;
     assert!(record["counts"]["broken"]["reset"].as_u64().unwrap() > 10);
     assert_eq!(record["faults"]["clauses"].as_array().unwrap().len(), 0);
+}
+
+/// A call that hangs leaves no more of a report than one that was reset.
+#[tokio::test]
+async fn a_load_says_that_calls_that_hang_have_no_report() {
+    let (_server, url) = server();
+    let args = ["load", "--url", &url, "--behavior", "0s; hang(10%)", "-t", "100ms", "-n", "200"];
+    let text = unwrapped(&stdout(&client(&[&args[..], &["-c", "50"]].concat()).await));
+    assert!(text.contains("DEADLINE_EXCEEDED"), "{text}");
+    assert!(text.contains("a planned one cannot be told from a real one"), "{text}");
+}
+
+#[tokio::test]
+async fn a_message_after_the_first_has_no_fault_of_the_call() {
+    for clause in [
+        "reset(100%)",
+        "goaway(100%)",
+        "drop(100%)",
+        "slow(100%, 1KiB/s)",
+        "late_trailers(100%, 1s)",
+    ] {
+        let behavior = format!("5ms; {clause}");
+        let args = ["behavior", &behavior, "--call-id", "a", "--seed", "7"];
+        let text = unwrapped(&stdout(&client(&args).await));
+        assert!(text.contains(&format!("{clause} hits it")), "{text}");
+        let args = [&args[..], &["--index", "1"]].concat();
+        let text = unwrapped(&stdout(&client(&args).await));
+        assert!(text.contains("message 1 of call `a` waits 5ms"), "{text}");
+        assert!(!text.contains("hits it"), "{text}");
+        let record = json(&[&args[..], &["--json"]].concat()).await;
+        assert!(record["draw"]["fault"].is_null(), "{record}");
+    }
+    let args = ["behavior", "5ms; hang(100%)", "--call-id", "a", "--seed", "7", "--index", "1"];
+    let text = unwrapped(&stdout(&client(&args).await));
+    assert!(text.contains("waits 5ms, and in an exchange hang(100%) hits it"), "{text}");
+}
+
+#[tokio::test]
+async fn a_call_does_not_wait_for_a_fault_that_comes_before_its_delay() {
+    let sentence = async |behavior: &str| {
+        let args = ["behavior", behavior, "--call-id", "a", "--seed", "7"];
+        unwrapped(&stdout(&client(&args).await))
+    };
+    let clause = "fail(100%, ABORTED, when=before)";
+    let text = sentence(&format!("5ms; {clause}")).await;
+    assert!(text.contains(&format!("call `a` does not wait: {clause} hits it at once")), "{text}");
+    let clause = "reset(100%, when=before, at=2)";
+    let text = sentence(&format!("5ms; {clause}")).await;
+    let first = "hits it at once; a stream or an exchange waits 5ms for its first answer";
+    assert!(text.contains(&format!("call `a` does not wait: {clause} {first}")), "{text}");
 }
 
 #[tokio::test]

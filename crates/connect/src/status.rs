@@ -34,10 +34,28 @@ pub fn failure_name(code: i32) -> &'static str {
 
 /// A longsync server's account of a call that failed.
 pub fn timing(status: &Status) -> Option<Timing> {
+    Timing::decode(encoded_timing(status)?.as_slice()).ok()
+}
+
+/// The clause of the planned fault that a longsync server names in its account of a call that failed. Bytes
+/// that are not UTF-8 are replaced: the call has failed either way, and its fault should not go uncounted.
+pub fn fault(status: &Status) -> Option<String> {
+    let TimingFault { fault } = TimingFault::decode(encoded_timing(status)?.as_slice()).ok()?;
+    (!fault.is_empty()).then(|| String::from_utf8_lossy(&fault).into_owned())
+}
+
+fn encoded_timing(status: &Status) -> Option<Vec<u8>> {
     let rich = pb::Status::decode(status.details()).ok()?;
-    let detail =
-        rich.details.into_iter().find(|detail| detail.type_url == longsync::TIMING_TYPE_URL)?;
-    Timing::decode(detail.value.as_slice()).ok()
+    let mut details = rich.details.into_iter();
+    let detail = details.find(|detail| detail.type_url == longsync::TIMING_TYPE_URL)?;
+    Some(detail.value)
+}
+
+/// `Timing`, reduced to the clause of the fault.
+#[derive(Clone, PartialEq, prost::Message)]
+struct TimingFault {
+    #[prost(bytes = "vec", tag = "12")]
+    fault: Vec<u8>,
 }
 
 /// The field that a status reports as wrong.

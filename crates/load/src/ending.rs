@@ -5,7 +5,7 @@ use std::io;
 
 use h2::Reason;
 use longsync_connect::Code;
-use longsync_connect::status::{code_name, from_h2, is_closed, timing};
+use longsync_connect::status::{self, code_name, from_h2, is_closed};
 use longsync_stats::{ServerWait, TransportFailure};
 use longsync_text::said::printable;
 use tonic::Status;
@@ -108,8 +108,7 @@ impl Ending {
             FailureText::Nothing | FailureText::ByUs(_) => None,
             FailureText::Planned(fault) => Some(printable(&fault.0)),
             FailureText::ByStatus(status) => {
-                let fault = timing(status)?.fault;
-                (!fault.is_empty()).then(|| Cow::Owned(printable(&fault).into_owned()))
+                Some(Cow::Owned(printable(&status::fault(status)?).into_owned()))
             }
         }
     }

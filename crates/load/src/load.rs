@@ -21,9 +21,6 @@ pub struct Load {
     pub warm_up: u64,
     /// The texts of failed calls.
     pub texts: TextCounts,
-    /// The clauses of the planned faults that hit calls, as far as the server reports them: calls that were
-    /// reset, or were never answered, have no report.
-    pub faults: TextCounts,
     /// How much successive good calls of a worker depend on one another.
     pub succession: Succession,
     /// Recorded time: from the end of the warm-up until no further call was due; in a closed loop, and in a
@@ -64,7 +61,6 @@ impl Load {
             intervals,
             warm_up: 0,
             texts: TextCounts::default(),
-            faults: TextCounts::default(),
             succession: Succession::default(),
             recorded,
             took: recorded,

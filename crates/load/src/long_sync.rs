@@ -129,6 +129,7 @@ impl Method for LongSync {
     #[inline]
     fn answered(&self, answer: &Bytes) -> Result<Option<ServerWait>, Code> {
         match TimedAnswer::decode(&answer[..]) {
+            Ok(TimedAnswer { timing: Some(timing) }) if !timing.has_text() => Err(Code::Internal),
             Ok(answer) => Ok(answer.timing.and_then(TimedWait::waits)),
             Err(_) => Err(Code::Internal),
         }
@@ -136,7 +137,7 @@ impl Method for LongSync {
 
     fn fault(&self, answer: &Bytes) -> Option<String> {
         let timing = TimedAnswer::decode(&answer[..]).ok()?.timing?;
-        String::from_utf8(timing.fault).ok()
+        String::from_utf8(timing.fault).ok().filter(|clause| !clause.is_empty())
     }
 
     fn server(&self, answer: &Bytes) -> Option<String> {
@@ -228,6 +229,12 @@ struct TimedWait {
 }
 
 impl TimedWait {
+    /// Whether its clause is a string of protobuf, which is UTF-8. It is bytes here, so that most answers cost
+    /// no check.
+    fn has_text(&self) -> bool {
+        self.fault.is_empty() || str::from_utf8(&self.fault).is_ok()
+    }
+
     /// The waits that it reports, if they are plausible.
     fn waits(self) -> Option<ServerWait> {
         let queued = match &self.queued {
@@ -358,6 +365,28 @@ mod tests {
             timing.queued = Some(prost_types::Duration { seconds: absurd.0, nanos: absurd.1 });
             assert_eq!(read(&answer.encode_to_vec()), Ok(None));
         }
+    }
+
+    /// The answer, with these bytes as the clause of its fault. They have the length of the text.
+    fn with_clause(clause: &[u8]) -> Bytes {
+        let mut answer = answer();
+        answer.timing.as_mut().unwrap().fault = "~".repeat(clause.len());
+        let mut bytes = answer.encode_to_vec();
+        let at = bytes.windows(clause.len()).position(|it| it.iter().all(|byte| *byte == b'~'));
+        bytes[at.unwrap()..][..clause.len()].copy_from_slice(clause);
+        bytes.into()
+    }
+
+    #[test]
+    fn a_clause_that_is_not_utf_8_makes_an_answer_malformed() {
+        let calls = LongSync::new(&request()).unwrap();
+        let valid = with_clause(b"slow(1%, 1B/s)");
+        assert!(calls.answered(&valid).unwrap().unwrap().is_faulty);
+        assert_eq!(calls.fault(&valid).as_deref(), Some("slow(1%, 1B/s)"));
+        // So does any other decoder read it: strings are UTF-8.
+        let invalid = with_clause(b"slow(1%\xff, 1B/s)");
+        assert!(LongSyncResponse::decode(invalid.clone()).is_err());
+        assert_eq!(calls.answered(&invalid), Err(Code::Internal));
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub trait Method: Send + Sync + 'static {
     fn answered(&self, answer: &Self::Answer) -> Result<Option<ServerWait>, Code>;
 
     /// The clause of the planned fault that hit a call which was answered nonetheless, if a complete answer
-    /// contains it. Only answers with [`ServerWait::is_faulty`] are asked for it.
+    /// contains it. Answers without waits and those with [`ServerWait::is_faulty`] are asked for it.
     fn fault(&self, answer: &Self::Answer) -> Option<String> {
         let _ = answer;
         None

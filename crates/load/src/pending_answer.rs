@@ -106,8 +106,13 @@ impl<A: Default> PendingBody<A> {
                         ServerName::NotWanted => None,
                     };
                     let read = method.answered(&answer);
-                    let is_faulty = matches!(&read, Ok(Some(waits)) if waits.is_faulty);
-                    let fault = if is_faulty { method.fault(&answer) } else { None };
+                    let may_be_faulty = match &read {
+                        Ok(Some(waits)) => waits.is_faulty,
+                        // Implausible waits do not hide the fault beside them.
+                        Ok(None) => true,
+                        Err(_) => false,
+                    };
+                    let fault = if may_be_faulty { method.fault(&answer) } else { None };
                     return Poll::Ready(Ending::answered(read, server, fault));
                 }
                 // The page of a proxy, or of another program, is not a gRPC answer.

@@ -51,8 +51,6 @@ pub(crate) struct UnfinishedCall {
 #[derive(Debug)]
 pub(crate) struct WorkerResult {
     pub(crate) texts: TextCounts,
-    /// The clauses of the planned faults that hit its calls.
-    pub(crate) faults: TextCounts,
     pub(crate) succession: Succession,
     pub(crate) warm_up: u64,
     pub(crate) sample: CallSample,
@@ -214,13 +212,11 @@ impl Records {
             }
         }
         let (texts, warm_up) = (self.recorder.texts().clone(), self.recorder.warm_up());
-        let (faults, succession) =
-            (self.recorder.faults().clone(), self.recorder.succession().clone());
+        let succession = self.recorder.succession().clone();
         let figures = self.recorder.exchange(Box::default());
         board.last_second(self.worker, Second { number: self.second, figures });
         WorkerResult {
             texts,
-            faults,
             succession,
             warm_up,
             sample: std::mem::take(&mut self.sample),

@@ -2,6 +2,7 @@
 
 use crate::counts::Counts;
 use crate::distribution::Distribution;
+use crate::texts::TextCounts;
 
 /// The measurements of the calls of a period: an entire run, or one interval of it. Each figure is recorded
 /// in the interval in which it became known: the times of a call when it ended, its lag when it was sent.
@@ -29,6 +30,9 @@ pub struct Figures {
     pub waited: Distribution,
     /// How long, as the server reports, a call was in its simulated queue.
     pub queued: Distribution,
+    /// The clauses of the planned faults that hit calls, as far as the server reports them: calls that were
+    /// reset, or were never answered, have no report.
+    pub faults: TextCounts,
 }
 
 /// The figures that are distributions. Exhaustive, except for figures that may be added.
@@ -127,6 +131,7 @@ impl Figures {
     /// Adds everything that another has recorded.
     pub fn merge(&mut self, other: &Self) {
         self.counts += other.counts;
+        self.faults.merge(&other.faults);
         for figure in Figure::ALL {
             self.get_mut(figure).merge(other.get(figure));
         }
@@ -135,6 +140,7 @@ impl Figures {
     /// Forgets everything, and allocates nothing.
     pub fn clear(&mut self) {
         self.counts = Counts::default();
+        self.faults.clear();
         for figure in Figure::ALL {
             self.get_mut(figure).clear();
         }

@@ -26,7 +26,6 @@ pub struct Recorder {
     /// Calls that are due (in a closed loop: sent) before this are not recorded.
     from: Moment,
     texts: TextCounts,
-    faults: TextCounts,
     succession: Succession,
     warm_up: u64,
 }
@@ -113,7 +112,7 @@ impl Recorder {
     /// Counts a planned fault that hit a call, by its clause.
     #[cold]
     pub fn fault(&mut self, clause: &str) {
-        self.faults.add(clause);
+        self.figures.faults.add(clause);
     }
 
     /// Counts a call that was due and was not sent.
@@ -144,11 +143,6 @@ impl Recorder {
     /// closed loop by their service times.
     pub fn succession(&self) -> &Succession {
         &self.succession
-    }
-
-    /// The clauses of the planned faults that hit calls, across all exchanges.
-    pub fn faults(&self) -> &TextCounts {
-        &self.faults
     }
 
     /// The texts of failed calls, across all exchanges.

@@ -1,5 +1,6 @@
-//! The texts of failed calls.
+//! Texts that servers send with calls, counted.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// How many distinct texts are kept.
@@ -7,8 +8,8 @@ const MOST: usize = 100;
 /// How many bytes of a text are kept.
 const MOST_BYTES: usize = 256;
 
-/// Texts, and how often each occurred: at most 100 distinct ones, of at most 256 bytes each. If there are
-/// more, the rarest makes room for the next, and is only counted.
+/// Texts, and how often each occurred: at most 100 distinct ones, of at most 256 bytes each. A longer one is
+/// cut, and ends with `...`. If there are more, the rarest makes room for the next, and is only counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextCounts {
     counts: BTreeMap<String, u64>,
@@ -18,7 +19,7 @@ pub struct TextCounts {
 impl TextCounts {
     /// Counts a text.
     pub fn add(&mut self, text: &str) {
-        self.add_n(cut(text), 1);
+        self.add_n(&cut(text), 1);
     }
 
     fn add_n(&mut self, text: &str, count: u64) {
@@ -50,6 +51,11 @@ impl TextCounts {
         self.other += other.other;
     }
 
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
     /// The texts, the most frequent first, and those that are equally frequent in the order of their letters.
     pub fn by_count(&self) -> Vec<(&str, u64)> {
         let mut texts: Vec<_> =
@@ -69,10 +75,15 @@ impl TextCounts {
     }
 }
 
-/// The beginning of a text, at most [`MOST_BYTES`].
-fn cut(text: &str) -> &str {
-    let end = (0..=text.len().min(MOST_BYTES)).rev().find(|end| text.is_char_boundary(*end));
-    &text[..end.unwrap_or(0)]
+/// The text, or its beginning and a mark: at most [`MOST_BYTES`].
+fn cut(text: &str) -> Cow<'_, str> {
+    const MARK: &str = "...";
+    if text.len() <= MOST_BYTES {
+        return Cow::Borrowed(text);
+    }
+    let most = MOST_BYTES - MARK.len();
+    let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
+    Cow::Owned([&text[..end.unwrap_or(0)], MARK].concat())
 }
 
 #[cfg(test)]
@@ -95,7 +106,10 @@ mod tests {
     fn a_long_text_is_cut_between_characters() {
         let mut texts = TextCounts::default();
         texts.add(&"ü".repeat(200));
-        assert_eq!(texts.by_count(), [("ü".repeat(128).as_str(), 1)]);
+        let whole = "ü".repeat(128);
+        texts.add(&whole);
+        let cut = format!("{}...", "ü".repeat(126));
+        assert_eq!(texts.by_count(), [(cut.as_str(), 1), (whole.as_str(), 1)]);
     }
 
     #[test]

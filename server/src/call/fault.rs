@@ -157,8 +157,9 @@ impl Call {
         self.count_fault(clause);
         if *clause.fault() == Fault::GoAway(None) {
             self.record.wish_for_goaway();
-        } else {
-            self.state().delivery = Some(Arc::clone(clause));
+        }
+        self.state().answer_fault = Some(Arc::clone(clause));
+        if Delivery::of(clause).is_some() {
             self.has_delivery.store(true, Ordering::Relaxed);
         }
     }
@@ -168,7 +169,7 @@ impl Call {
         if !self.has_delivery.load(Ordering::Relaxed) {
             return None;
         }
-        self.state().delivery.as_deref().and_then(Delivery::of)
+        self.state().answer_fault.as_deref().and_then(Delivery::of)
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct WaitState {
     start: AtomicU64,
     queued: AtomicU64,
     planned: AtomicU64,
+    /// How long the last wait lasted that has run out since one began.
+    waited: AtomicU64,
     polls: AtomicU32,
     attended_until: AtomicU32,
     has_asked: AtomicBool,
@@ -41,6 +43,7 @@ impl Default for WaitState {
             start: AtomicU64::new(NONE),
             queued: AtomicU64::new(0),
             planned: AtomicU64::new(0),
+            waited: AtomicU64::new(NONE),
             polls: AtomicU32::new(0),
             attended_until: AtomicU32::new(0),
             has_asked: AtomicBool::new(false),
@@ -69,9 +72,20 @@ impl WaitState {
     /// The wait that is under way.
     pub(super) fn under_way(&self, arrived: Instant) -> Option<Wait> {
         let start = at(arrived, self.start.load(Relaxed))?;
+        Some(self.last(start))
+    }
+
+    /// The times of the last wait, if it has run out: its answer may still be on its way.
+    pub(super) fn over(&self, arrived: Instant) -> Option<WaitTimes> {
+        let waited = self.waited.load(Relaxed);
+        let times = || self.last(arrived).cut_short(Duration::from_nanos(waited));
+        (waited != NONE).then(times)
+    }
+
+    fn last(&self, start: Instant) -> Wait {
         let [queued, planned] =
             [&self.queued, &self.planned].map(|it| Duration::from_nanos(it.load(Relaxed)));
-        Some(Wait::new(start, planned).after_standing(queued))
+        Wait::new(start, planned).after_standing(queued)
     }
 
     /// Remembers the context with which the call's task polls.
@@ -86,12 +100,20 @@ impl WaitState {
 
     fn begin(&self, wait: Wait, arrived: Instant) {
         self.start.store(since(arrived, wait.start), Relaxed);
-        self.queued.store(nanos(wait.queued()), Relaxed);
-        self.planned.store(nanos(wait.planned()), Relaxed);
+        self.set_last(wait);
+        self.waited.store(NONE, Relaxed);
     }
 
-    fn end(&self) {
+    /// A wait without a delay ends before it has begun.
+    fn end(&self, wait: Wait, spent: WaitTimes) {
         self.start.store(NONE, Relaxed);
+        self.set_last(wait);
+        self.waited.store(nanos(spent.waited()).min(NONE - 1), Relaxed);
+    }
+
+    fn set_last(&self, wait: Wait) {
+        self.queued.store(nanos(wait.queued()), Relaxed);
+        self.planned.store(nanos(wait.planned()), Relaxed);
     }
 
     fn attention(&self) -> Attention {
@@ -155,8 +177,9 @@ impl Call {
         let free = if attention.was_kept_away() { now } else { free };
         attention.answers();
         self.waiting.attend(attention);
-        self.waiting.end();
-        Poll::Ready(self.ran_out(wait, now, free))
+        let spent = self.ran_out(wait, now, free);
+        self.waiting.end(wait, spent);
+        Poll::Ready(spent)
     }
 
     /// The time that the call's waits have reached by `now`: never beyond its deadline, however late that is
@@ -364,7 +387,9 @@ mod tests {
         assert_eq!(waiting.under_way(arrived), Some(wait));
         waiting.begin(Wait::new(wait.start, Duration::MAX), arrived);
         assert!(waiting.under_way(arrived).unwrap().planned() > seconds(500 * 365 * 24 * 3_600));
-        waiting.end();
-        assert_eq!(waiting.under_way(arrived), None);
+        assert_eq!(waiting.over(arrived), None);
+        let spent = wait.ran_out(Duration::from_nanos(5));
+        waiting.end(wait, spent);
+        assert_eq!((waiting.under_way(arrived), waiting.over(arrived)), (None, Some(spent)));
     }
 }

@@ -8,8 +8,11 @@ use prost_types::FileDescriptorProto;
 use tokio::sync::mpsc::UnboundedSender;
 use tonic::{Code, Streaming};
 
+use longsync_server::Options;
+
 use crate::harness::{
-    HOUR, Memory, ORIGIN, Result, config, connect, ms, open_stream, settle, wait, with_drain,
+    HOUR, Memory, ORIGIN, Result, checked, config, connect, ms, open_stream, options, settle, wait,
+    with_drain,
 };
 
 /// The files of an answer.
@@ -94,6 +97,31 @@ macro_rules! reflected {
 
             fn file(name: &str) -> MessageRequest {
                 MessageRequest::FileByFilename(name.to_owned())
+            }
+
+            #[tokio::test(start_paused = true)]
+            async fn the_service_of_interop_tests_is_listed_only_with_its_flag() -> Result<()> {
+                const TESTED: &str = "grpc.testing.TestService";
+                for has_interop in [false, true] {
+                    let config = checked(Options { has_interop, ..options() });
+                    let server = Memory::start(config).await;
+                    let mut reflection = Reflection::open(&server).await?;
+                    let asked = MessageRequest::ListServices(String::new());
+                    let answer = reflection.ask(Some(asked)).await?;
+                    let MessageResponse::ListServicesResponse(listed) = answer else {
+                        anyhow::bail!("{answer:?}")
+                    };
+                    let is_listed = listed.service.iter().any(|service| service.name == TESTED);
+                    assert_eq!(is_listed, has_interop);
+                    if has_interop {
+                        let files = reflection.files(symbol(TESTED)).await?;
+                        assert!(!files.is_empty());
+                    } else {
+                        let error = reflection.error(Some(symbol(TESTED))).await?;
+                        assert_eq!(error.error_code, i32::from(Code::NotFound));
+                    }
+                }
+                Ok(())
             }
 
             #[tokio::test(start_paused = true)]

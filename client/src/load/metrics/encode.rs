@@ -56,6 +56,13 @@ fn calls(encoder: &mut DescriptorEncoder<'_>, snapshot: &MetricsSnapshot) -> fmt
             .encode_family(&[("reason", why.name())])?
             .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
     }
+    let help = "Planned faults that hit calls, by clause, as far as the server reports them";
+    let mut faults = encoder.encode_descriptor("faults", help, None, COUNTER)?;
+    for (clause, count) in snapshot.faults.by_label() {
+        faults
+            .encode_family(&[("clause", clause)])?
+            .encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! The numbers behind the metrics of a run: counters, and two gauges.
 
+use std::collections::BTreeMap;
+
 use longsync_load::Live;
-use longsync_stats::{Counts, Distribution, Figures, Loop};
+use longsync_stats::{Counts, Distribution, Figures, Loop, TextCounts};
 
 /// Upper bounds of the buckets, in nanoseconds.
 pub(super) const BOUNDS: [u64; 20] = [
@@ -27,6 +29,11 @@ pub(super) const BOUNDS: [u64; 20] = [
     60_000_000_000,
 ];
 
+/// How many clauses of faults have a counter of their own. Servers choose the clauses.
+const MOST_CLAUSES: usize = 100;
+/// The label of the counter of all other clauses.
+pub(super) const OTHER: &str = "(other)";
+
 /// The numbers behind the metrics of a run.
 #[derive(Debug, Clone, Default)]
 pub(super) struct MetricsSnapshot {
@@ -40,6 +47,7 @@ pub(super) struct MetricsSnapshot {
     pub(super) service_time: BucketCounts,
     pub(super) added: BucketCounts,
     pub(super) lag: BucketCounts,
+    pub(super) faults: FaultCounts,
 }
 
 impl MetricsSnapshot {
@@ -62,6 +70,36 @@ impl MetricsSnapshot {
         self.service_time = BucketCounts::of(service_time);
         self.added = BucketCounts::of(added);
         self.lag = BucketCounts::of(lag);
+        self.faults.add(&live.second.faults);
+    }
+}
+
+/// The planned faults that hit calls, by clause. Unlike in [`TextCounts`], in which a rare clause makes room
+/// for the next, a clause that has a counter keeps it: counters never decrease.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FaultCounts {
+    clauses: BTreeMap<String, u64>,
+    other: u64,
+}
+
+impl FaultCounts {
+    fn add(&mut self, faults: &TextCounts) {
+        for (clause, count) in faults.by_count() {
+            if let Some(counted) = self.clauses.get_mut(clause) {
+                *counted += count;
+            } else if self.clauses.len() < MOST_CLAUSES && clause != OTHER {
+                self.clauses.insert(clause.to_owned(), count);
+            } else {
+                self.other += count;
+            }
+        }
+        self.other += faults.other();
+    }
+
+    /// Each label with its count.
+    pub(super) fn by_label(&self) -> impl Iterator<Item = (&str, u64)> {
+        let clauses = self.clauses.iter().map(|(clause, count)| (clause.as_str(), *count));
+        std::iter::once((OTHER, self.other)).chain(clauses)
     }
 }
 

@@ -47,6 +47,68 @@ fn a_running_load_as_openmetrics() {
     insta::assert_snapshot!("metrics", board(2).text());
 }
 
+/// The text of a board after a second with these faults, and then one with those.
+fn with_faults(seconds: &[Vec<String>]) -> String {
+    let mut board = MetricsBoard::default();
+    let (mut all, mut recorder) = (Figures::default(), Recorder::default());
+    for (number, clauses) in (1..).zip(seconds) {
+        for clause in clauses {
+            recorder.fault(clause);
+        }
+        let one = std::mem::take(recorder.figures());
+        all.merge(&one);
+        board.second(&Live::of(Duration::from_secs(number), &one, &all));
+    }
+    board.text()
+}
+
+fn faults_in(text: &str) -> Vec<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("longsync_load_faults_total")).collect()
+}
+
+#[test]
+fn faults_are_counted_by_clause_over_all_seconds() {
+    let [fail, slow] = [r#"fail(1%, ABORTED, "a\"b\n")"#, "slow(1%, 1B/s)"].map(str::to_owned);
+    let text = with_faults(&[vec![fail.clone(), slow.clone(), fail], vec![slow]]);
+    let expected = [
+        r#"{clause="(other)"} 0"#,
+        r#"{clause="fail(1%, ABORTED, \"a\\\"b\\n\")"} 2"#,
+        r#"{clause="slow(1%, 1B/s)"} 2"#,
+    ];
+    assert_eq!(faults_in(&text), expected, "{text}");
+}
+
+/// A server may report any clauses, and as many as it likes.
+#[test]
+fn faults_are_bounded_and_their_counters_never_decrease() {
+    let clauses = |from: usize| -> Vec<String> {
+        (from..from + 90).map(|number| format!("hang({number}%)")).collect()
+    };
+    let seconds = [clauses(0), clauses(60), clauses(500), vec!["(other)".to_owned()], clauses(0)];
+    let mut before = Vec::<(String, u64)>::new();
+    for end in 1..=seconds.len() {
+        let text = with_faults(&seconds[..end]);
+        let now: Vec<_> = faults_in(&text)
+            .into_iter()
+            .map(|line| {
+                let (labels, count) = line.rsplit_once(' ').unwrap();
+                (labels.to_owned(), count.parse::<u64>().unwrap())
+            })
+            .collect();
+        assert!(now.len() <= 101, "{}", now.len());
+        let total: u64 = now.iter().map(|(_, count)| count).sum();
+        assert_eq!(total, seconds[..end].iter().map(|it| it.len() as u64).sum::<u64>());
+        for (labels, less) in &before {
+            let more = now.iter().find(|(same, _)| same == labels).map(|(_, count)| *count);
+            assert!(more >= Some(*less), "{labels}: {less}, {more:?}");
+        }
+        let mut labels: Vec<_> = now.iter().map(|(labels, _)| labels).collect();
+        labels.dedup();
+        assert_eq!(labels.len(), now.len(), "two of the same labels");
+        before = now;
+    }
+}
+
 #[test]
 fn counters_never_decrease_and_all_exist_from_the_first_scrape_on() {
     let values = |text: &str| {

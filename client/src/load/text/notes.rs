@@ -59,13 +59,12 @@ fn failed(figures: &Figures) -> Option<String> {
     })
 }
 
-/// What nobody can tell from here about calls without a status. Plain deadlines are mentioned only beside other
-/// planned faults, since most of them are not planned.
+/// What nobody can tell from here about calls without a status. A deadline is one of them only if the server
+/// was silent even then: a longsync server ends a call at its deadline itself, unless it hangs.
 fn by_the_transport(report: &Report) -> Option<String> {
     let counts = &report.load.figures.counts;
     let broken: u64 = TransportFailure::ALL.iter().map(|how| counts.broken(*how)).sum();
-    let has_hung = counts.cut > 0 && !report.load.faults.is_empty();
-    (broken > 0 || has_hung).then(|| {
+    (broken > 0 || counts.cut > 0).then(|| {
         "Resets, lost connections and calls that were never answered carry no report of the server: here, a planned \
          one cannot be told from a real one. The server's own counters can."
             .to_owned()

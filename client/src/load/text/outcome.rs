@@ -31,7 +31,7 @@ pub(super) fn lists(report: &Report, columns: usize) -> String {
     line(&mut text, columns, "ended by the transport", &broken(counts));
     line(&mut text, columns, "connections", &connections(&report.load));
     line(&mut text, columns, "the server reports", &server(report));
-    list(&mut text, columns, "planned faults", &texts(&report.load.faults, "clauses"));
+    list(&mut text, columns, "planned faults", &texts(&report.load.figures.faults, "clauses"));
     list(&mut text, columns, "error texts", &texts(&report.load.texts, "texts"));
     line(&mut text, columns, "not sent", &not_sent(counts));
     let held_back: Vec<_> = held_back(report).iter().map(ToString::to_string).collect();
@@ -131,7 +131,7 @@ fn texts(texts: &TextCounts, what: &str) -> Vec<(u64, String)> {
         shown.push((count, format!("in {} more {what} (--json has them)", hidden.len())));
     }
     if texts.other() > 0 {
-        let other = format!("other: only the first 100 distinct {what} are kept");
+        let other = format!("other: at most 100 distinct {what} are kept");
         shown.push((texts.other(), other));
     }
     shown

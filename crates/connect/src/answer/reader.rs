@@ -152,7 +152,7 @@ impl Reader {
                 grouped(self.taken + 1)
             )));
         }
-        self.limits.expected.all_of(self.taken)
+        self.limits.expected.check(self.taken)
     }
 
     fn without_status(&self, messages: &MessageBuffer) -> String {
@@ -234,8 +234,12 @@ impl ExpectedMessages {
         }
     }
 
+    /// Checks whether an answer that ended well after this many messages is complete.
+    ///
+    /// # Errors
+    /// How the call counts, if messages are missing.
     #[inline]
-    fn all_of(self, taken: u64) -> Result<(), Status> {
+    pub fn check(self, taken: u64) -> Result<(), Status> {
         if taken == self.number() || matches!(self, Self::AtMost(_)) {
             return Ok(());
         }

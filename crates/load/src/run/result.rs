@@ -16,7 +16,6 @@ use crate::sample::CallSample;
 /// The merged results of all workers.
 pub(super) struct WorkerResults {
     texts: TextCounts,
-    faults: TextCounts,
     succession: Succession,
     warm_up: u64,
     servers: BTreeSet<String>,
@@ -33,7 +32,6 @@ impl WorkerResults {
     pub(super) fn of<M>(plan: &LoadPlan<M>, all: Vec<WorkerResult>) -> Self {
         let mut results = Self {
             texts: TextCounts::default(),
-            faults: TextCounts::default(),
             succession: Succession::default(),
             warm_up: 0,
             servers: BTreeSet::new(),
@@ -45,7 +43,6 @@ impl WorkerResults {
         };
         for finished in all {
             results.texts.merge(&finished.texts);
-            results.faults.merge(&finished.faults);
             results.succession.merge(&finished.succession);
             results.warm_up += finished.warm_up;
             results.servers.extend(finished.servers);
@@ -108,7 +105,6 @@ pub(super) fn merged<M>(
         intervals,
         warm_up: results.warm_up,
         texts: results.texts,
-        faults: results.faults,
         succession: results.succession,
         recorded,
         took,

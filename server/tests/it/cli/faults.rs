@@ -25,6 +25,7 @@ async fn the_log_line_of_a_call_has_the_fault_that_ended_it() -> Result<()> {
         ("answered", "1ms; fail(0%, ABORTED)"),
         ("failed", "1ms; fail(100%, ABORTED, \"a\\nb\")"),
         ("reset", "1ms; reset(100%, CANCEL)"),
+        ("slow", "1ms; slow(100%, 10KiB/s)"),
         ("dropped", ""),
     ] {
         let _ = raw.unary(&named(id, behavior), &[]).await?.ended().await;
@@ -33,7 +34,7 @@ async fn the_log_line_of_a_call_has_the_fault_that_ended_it() -> Result<()> {
     let hung = raw.unary(&named("hung", "1ms; hang(100%)"), &[]).await?;
     let mut web = server.web().await?;
     let all_applied = async {
-        let row = "longsync_faults_total{clause=\"(caller)\"} 3\n";
+        let row = "longsync_faults_total{clause=\"(caller)\"} 4\n";
         while !web.get("/metrics").await?.body().contains(row) {}
         anyhow::Ok(())
     };
@@ -48,6 +49,11 @@ async fn the_log_line_of_a_call_has_the_fault_that_ended_it() -> Result<()> {
         let of_call = format!("call_id=\"{id}\"");
         said.lines().find(|line| line.contains("call ended") && line.contains(&of_call))
     };
+    let Some(slow) = line_of("slow") else { anyhow::bail!("no line of slow in {said}") };
+    assert!(
+        slow.contains("outcome=answered ") && slow.contains("fault=slow(100%, 10KiB/s)"),
+        "{slow}"
+    );
     for (id, fault) in [
         ("failed", Some("fault=fail(100%, ABORTED, \"a\\nb\")")),
         ("reset", Some("fault=reset(100%, CANCEL)")),

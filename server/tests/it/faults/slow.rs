@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use longsync::v1::{LongSyncRequest, LongSyncStreamRequest};
-use longsync_server::{CallKind, Options, Outcome};
+use longsync_server::{CallKind, Limits, Options, Outcome};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tonic::{Code, Status};
 
 use super::{applied, behaving, bringing, clause, drain, ended, millis, server};
 use crate::harness::{
-    DATA, Frame, Frames, HEADERS, KINDS, Memory, Paused, RST_STREAM, Result, checked, config,
-    frame, framed, ms, open, request, settle,
+    DATA, Frame, Frames, HEADERS, KINDS, Memory, Paused, RST_STREAM, Raw, Result, checked, config,
+    delay, frame, framed, ms, open, quota, request, seen, settle, timing_of,
 };
 
 type TimedFrames = Vec<(Duration, Frame)>;
@@ -162,6 +163,56 @@ async fn a_deadline_in_the_middle_of_a_slow_answer_ends_it() -> Result<()> {
     Ok(())
 }
 
+/// The wait is over when the answer begins, and is still what the call's status reports.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ends_during_its_slow_answer_reports_its_wait_and_the_fault() -> Result<()> {
+    for text in ["50ms; slow(100%, 1000B/s)", "50ms; late_trailers(100%, 10s)"] {
+        for (kind, rpc) in KINDS {
+            let server = server(text).await?;
+            let raw = server.raw().await?;
+            let mut call = raw.open(rpc, &[("grpc-timeout", "150m")]).await?;
+            call.send(framed(&of_bytes(300)), true)?;
+            let status = call.ended().await?.status;
+            assert_eq!(status.code(), Code::DeadlineExceeded, "{kind}: {text}");
+            reports_the_wait(&status, kind, text)?;
+            settle().await;
+            assert_eq!(applied(&server), [(clause(text)?, 1)]);
+        }
+    }
+    Ok(())
+}
+
+fn reports_the_wait(status: &Status, kind: CallKind, text: &str) -> Result<()> {
+    let timing = timing_of(status)?;
+    assert_eq!(timing.fault, clause(text)?, "{kind}: {timing:?}");
+    // The waits of an exchange are those of its messages.
+    if kind != CallKind::LongSyncExchange {
+        assert_eq!(seen(Some(&timing))?, (ms(50), ms(50)), "{kind}: {timing:?}");
+        assert_eq!(timing.queued, delay(ms(0)), "{kind}: {timing:?}");
+    }
+    Ok(())
+}
+
+/// Without a fault, the answer may still be refused for its size.
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_answer_has_no_room_in_memory_reports_its_wait() -> Result<()> {
+    let limits = Limits { max_buffered_bytes: 100_000, ..Limits::default() };
+    let server = Memory::start(checked(Options { limits, ..behaving("50ms")? })).await;
+    let mut builder = h2::client::Builder::new();
+    builder.initial_window_size(0);
+    let unread = Raw::with(&builder, server.open().0).await?;
+    let mut held = unread.open("LongSync", &[]).await?;
+    held.send(framed(&of_bytes(60_000)), true)?;
+    tokio::time::sleep(ms(100)).await;
+    let mut call = server.raw().await?.open("LongSync", &[]).await?;
+    call.send(framed(&of_bytes(60_000)), true)?;
+    let status = call.ended().await?.status;
+    assert_eq!(quota(&status)?, "max-buffered-bytes");
+    assert_eq!(seen(Some(&timing_of(&status)?))?, (ms(50), ms(50)));
+    drop(held);
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slow_answer_does_not_slow_down_others_of_its_connection() -> Result<()> {
     let server = Memory::start(config()).await;
@@ -274,7 +325,7 @@ async fn a_deadline_before_late_trailers_ends_the_call() -> Result<()> {
     let clock = Paused::start();
     let call = raw.unary(&LongSyncRequest::default(), &[("grpc-timeout", "1S")]).await?;
     let status = call.ended().await?.status;
-    assert_eq!((status.code(), millis(clock.elapsed())), (tonic::Code::DeadlineExceeded, 1_000));
+    assert_eq!((status.code(), millis(clock.elapsed())), (Code::DeadlineExceeded, 1_000));
     Ok(())
 }
 
@@ -291,7 +342,7 @@ async fn at_the_end_of_a_drain_the_rest_of_slow_and_late_answers_goes_out() -> R
         drain(&server).await?;
         assert_eq!(clock.elapsed(), drain_for, "{text}");
         let whole = call.ended().await?;
-        assert_eq!(whole.status.code(), tonic::Code::Ok, "{text}: {:?}", whole.status);
+        assert_eq!(whole.status.code(), Code::Ok, "{text}: {:?}", whole.status);
         let all: String = web.await??.into_iter().map(|(_, piece)| piece).collect();
         let end = if text.contains("late") { "0\\r\\n\\r\\n" } else { "\\r\\n\\r\\nDone!" };
         assert!(all.ends_with(end), "{text}: {all}");
