@@ -142,7 +142,7 @@ impl Expected<'_> {
             Some(queue) => {
                 [0.5, 0.99].map(|p| formula(duration(queue.response_quantile(p) * self.mean)))
             }
-            None => self.responses(&self.simulate()),
+            None => responses(&self.simulate()),
         };
         QueueForecast {
             load: self.load,
@@ -173,7 +173,7 @@ impl Expected<'_> {
 
     fn single_worker(&self) -> QueueForecast {
         let second_moment = self.behavior.delays(1).second_moment();
-        let [p50_response, p99_response] = self.responses(&self.simulate());
+        let [p50_response, p99_response] = responses(&self.simulate());
         QueueForecast {
             load: self.load,
             utilization: formula(self.load),
@@ -191,7 +191,7 @@ impl Expected<'_> {
 
     fn simulated(&self) -> QueueForecast {
         let run = self.simulate();
-        let [p50_response, p99_response] = self.responses(&run);
+        let [p50_response, p99_response] = responses(&run);
         QueueForecast {
             load: self.load,
             utilization: simulated(self.utilization(run.shed())),
@@ -209,11 +209,11 @@ impl Expected<'_> {
         let delay = self.behavior.delay();
         SimulatedQueue::run(self.queue, delay, 1.0 / self.rate, utilization, arrivals)
     }
+}
 
-    /// The median response and the 99th percentile.
-    fn responses(&self, run: &SimulatedQueue) -> [Figure<Duration>; 2] {
-        [0.5, 0.99].map(|p| simulated(duration(run.response_quantile(p))))
-    }
+/// The median response and the 99th percentile.
+fn responses(run: &SimulatedQueue) -> [Figure<Duration>; 2] {
+    [0.5, 0.99].map(|p| simulated(duration(run.response_quantile(p))))
 }
 
 fn formula<T>(value: T) -> Figure<T> {

@@ -132,7 +132,7 @@ struct SplitMix64(u64);
 impl SplitMix64 {
     /// The next number between 0 and 1, both excluded.
     fn next(&mut self) -> f64 {
-        const PARTS: f64 = (1_u64 << 52) as f64;
+        const PARTS: f64 = 4_503_599_627_370_496.0; // 2^52
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -10,8 +10,9 @@ use longsync_behavior::queue::theory::QueueForecast;
 const ARRIVALS: u64 = 150_000;
 
 fn forecast(text: &str, rate: &str) -> QueueForecast {
-    let behavior: Behavior = text.parse().unwrap();
-    QueueForecast::of_arrivals(&behavior, rate.parse().unwrap(), ARRIVALS).unwrap()
+    let behavior: Behavior = text.parse().expect("a behavior");
+    let rate = rate.parse().expect("a rate");
+    QueueForecast::of_arrivals(&behavior, rate, ARRIVALS).expect("a queue and calls")
 }
 
 fn sources(forecast: &QueueForecast) -> [FigureSource; 4] {

@@ -2,6 +2,12 @@
 //! "Queueing Systems", volume 1.
 //!
 //! How many arrivals a mean within 5 % takes was found by simulation: the closer to full utilization, the more.
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "all numbers are far below 2^52, and none is negative"
+)]
 
 use longsync_behavior::Queue;
 use longsync_behavior::QueueOrder;
@@ -135,7 +141,7 @@ impl Simulation {
 }
 
 fn unbounded(workers: u32) -> Queue {
-    Queue::new(workers, Queue::MOST).unwrap()
+    Queue::new(workers, Queue::MOST).expect("a queue")
 }
 
 /// Erlang's B as the quotient of sums (Kleinrock, equation 3.44).
