@@ -102,6 +102,10 @@ impl Behavior {
         (delay, faults.draw(of_fault))
     }
 
+    pub(crate) fn delay(&self) -> &Delay {
+        &self.0.delay
+    }
+
     /// Its faults.
     pub fn faults(&self) -> &Faults {
         &self.0.faults

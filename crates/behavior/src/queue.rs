@@ -1,5 +1,6 @@
 //! The queue in front of a server's workers.
 
+pub mod theory;
 mod virtual_queue;
 
 use std::fmt;

@@ -16,7 +16,7 @@ fn queue() -> impl Strategy<Value = Queue> {
     (1_u32..4, 0_u32..4, any::<[bool; 2]>()).prop_map(|(workers, limit, [is_lifo, is_work])| {
         let order = if is_lifo { QueueOrder::Lifo } else { QueueOrder::Fifo };
         let abandoned = if is_work { Abandoned::Work } else { Abandoned::Free };
-        Queue::new(workers, limit).unwrap().with_order(order).with_abandoned(abandoned)
+        Queue::new(workers, limit).expect("a queue").with_order(order).with_abandoned(abandoned)
     })
 }
 
@@ -28,7 +28,8 @@ fn windows() -> impl Strategy<Value = Option<[u64; 3]>> {
 
 fn gate([at, length, period]: [u64; 3]) -> StallGate {
     let [at, length, period] = [at, length, period].map(Duration::from_nanos);
-    StallGate::new(Stall::new(at, length, Some(period), Origin::Effect).unwrap(), 0)
+    let stall = Stall::new(at, length, Some(period), Origin::Effect).expect("a stall");
+    StallGate::new(stall, 0)
 }
 
 fn event() -> impl Strategy<Value = Event> {

@@ -3,7 +3,7 @@
 use longsync_behavior::queue::{AlwaysOpen, Place, StallGate};
 use longsync_behavior::{Behavior, Queue};
 
-use super::schedules_text::{Play, events};
+use super::schedules_text::Play;
 
 /// A queue and perhaps a stall, events, how long each call is queued, and how much service is wasted. In the
 /// comments, a is the first call, b the second, and so on.
@@ -103,7 +103,7 @@ fn each_call_is_queued_as_worked_out_by_hand() {
         let behavior: Behavior = text.parse().unwrap();
         let gate = behavior.stall().map(|stall| StallGate::new(stall.clone(), 0));
         let mut play = Play::new(behavior.queue().unwrap(), gate);
-        events(&format!("{told} t1000")).iter().for_each(|event| play.tell(event));
+        play.tell_all(&format!("{told} t1000"));
         let fates: Vec<_> = play.fates().iter().map(ToString::to_string).collect();
         assert_eq!(fates.join(" "), *expected, "{text}: {told}");
         assert_eq!(play.queue.wasted().as_nanos(), u128::from(*wasted), "{text}: {told}");
@@ -114,32 +114,33 @@ fn each_call_is_queued_as_worked_out_by_hand() {
 }
 
 fn queue(text: &str) -> Queue {
-    *text.parse::<Behavior>().unwrap().queue().unwrap()
+    let behavior: Behavior = text.parse().expect("a behavior");
+    *behavior.queue().expect("a queue")
 }
 
 /// Each call that is still there has a timer of its own.
 #[test]
 fn only_ends_of_abandoned_calls_and_openings_are_unattended() {
     let mut play = Play::new(&queue("queue(workers=2, limit=9, abandoned=work)"), AlwaysOpen);
-    events("0+10 0+20 1+5 2+5").iter().for_each(|event| play.tell(event));
+    play.tell_all("0+10 0+20 1+5 2+5");
     assert_eq!(play.queue.next_unattended(), None);
     assert_eq!(play.queue.next_event(), Some(10));
     // The service of the second call goes on without it.
-    events("x1@3").iter().for_each(|event| play.tell(event));
+    play.tell_all("x1@3");
     assert_eq!(play.queue.next_unattended(), Some(20));
     // The third, which stands, will be served unattended from 10 to 15.
-    events("x2@4 t10").iter().for_each(|event| play.tell(event));
+    play.tell_all("x2@4 t10");
     assert_eq!(play.queue.next_unattended(), Some(15));
-    events("t20").iter().for_each(|event| play.tell(event));
+    play.tell_all("t20");
     assert_eq!(play.queue.next_unattended(), None);
 
     let stall: Behavior = "stall(at=5ns, for=5ns)".parse().unwrap();
     let gate = StallGate::new(stall.stall().unwrap().clone(), 100);
     let mut play = Play::new(&queue("queue(workers=1, limit=9)"), gate);
-    events("106+5").iter().for_each(|event| play.tell(event));
+    play.tell_all("106+5");
     assert_eq!((play.queue.next_unattended(), play.queue.clock()), (Some(110), 106));
     // With nobody there, the opening is of no interest.
-    events("x0@107").iter().for_each(|event| play.tell(event));
+    play.tell_all("x0@107");
     assert_eq!(play.queue.next_unattended(), None);
 }
 
@@ -148,11 +149,11 @@ fn a_gate_can_be_replaced() {
     let stall: Behavior = "stall(for=1s)".parse().unwrap();
     let gate = StallGate::new(stall.stall().unwrap().clone(), 0);
     let mut play = Play::new(&queue("queue(workers=1, limit=9)"), Some(gate));
-    events("5+5").iter().for_each(|event| play.tell(event));
+    play.tell_all("5+5");
     assert_eq!(play.place(0), Some(Place::Standing));
     play.queue.set_gate(8, None, &mut play.started);
-    play.tell(&events("t9")[0]);
+    play.tell_all("t9");
     assert_eq!(play.place(0), Some(Place::Serving { since: 8 }));
-    play.tell(&events("t13")[0]);
+    play.tell_all("t13");
     assert_eq!(play.place(0), None);
 }

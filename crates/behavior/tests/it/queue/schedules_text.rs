@@ -72,6 +72,12 @@ impl<G: Gate> Play<G> {
         }
     }
 
+    pub(super) fn tell_all(&mut self, text: &str) {
+        for word in text.split_whitespace() {
+            self.tell(&event(word));
+        }
+    }
+
     pub(super) fn tell(&mut self, event: &Event) {
         match *event {
             Event::Arrival { at, call } => self.arrive(at, call),
@@ -123,29 +129,29 @@ impl<G: Gate> Play<G> {
     }
 }
 
-pub(super) fn events(text: &str) -> Vec<Event> {
-    text.split_whitespace().map(event).collect()
+fn event(word: &str) -> Event {
+    read_event(word).unwrap_or_else(|| panic!("{word} is not an event"))
 }
 
-fn event(word: &str) -> Event {
-    let number = |text: &str| text.parse().unwrap_or_else(|why| panic!("{text} in {word}: {why}"));
-    let pair = |text: &'static str, at: &str| {
-        at.split_once(text).map(|(one, other)| (one.to_owned(), other.to_owned()))
-    };
+fn read_event(word: &str) -> Option<Event> {
     if let Some(at) = word.strip_prefix('t') {
-        return Event::Told { at: number(at) };
+        return Some(Event::Told { at: at.parse().ok()? });
     }
-    if let Some((call, at)) = word.strip_prefix('x').and_then(|rest| pair("@", rest)) {
-        return Event::Cancel { at: number(&at), call: call.parse().unwrap() };
+    if let Some(rest) = word.strip_prefix('x') {
+        let (call, at) = rest.split_once('@')?;
+        return Some(Event::Cancel { at: at.parse().ok()?, call: call.parse().ok()? });
     }
-    if let Some((to, at)) = word.strip_prefix('r').and_then(|rest| pair("@", rest)) {
-        let (workers, limit) = pair("/", &to).unwrap();
-        let to = Queue::new(workers.parse().unwrap(), limit.parse().unwrap()).unwrap();
-        return Event::Resize { at: number(&at), to };
+    if let Some(rest) = word.strip_prefix('r') {
+        let (to, at) = rest.split_once('@')?;
+        let (workers, limit) = to.split_once('/')?;
+        let to = Queue::new(workers.parse().ok()?, limit.parse().ok()?).ok()?;
+        return Some(Event::Resize { at: at.parse().ok()?, to });
     }
-    let (at, call) = pair("+", word).unwrap_or_else(|| panic!("{word} is not an event"));
-    let (service, deadline) = pair("@", &call)
-        .map_or((call, None), |(service, deadline)| (service, Some(number(&deadline))));
-    let service = (service != "h").then(|| number(&service));
-    Event::Arrival { at: number(&at), call: QueuedCall { service, deadline } }
+    let (at, call) = word.split_once('+')?;
+    let (service, deadline) = match call.split_once('@') {
+        Some((service, deadline)) => (service, Some(deadline.parse().ok()?)),
+        None => (call, None),
+    };
+    let service = if service == "h" { None } else { Some(service.parse().ok()?) };
+    Some(Event::Arrival { at: at.parse().ok()?, call: QueuedCall { service, deadline } })
 }
