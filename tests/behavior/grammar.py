@@ -1,4 +1,4 @@
-"""The language's grammar: text in, a law and faults out. Queues and replays are refused, a stall is skipped."""
+"""The language's grammar: text in, a law and faults out. Replays are refused; a queue and a stall are skipped."""
 
 import re
 from fractions import Fraction
@@ -91,31 +91,32 @@ class Parser:
 
     def behavior(self):
         """The text's law and faults; without a delay, the law is a constant of 0 s."""
-        build, stalls, clauses = None, 0, []
+        build, skipped, clauses = None, [], []
         while True:
-            if self.next_is("word", "stall"):
-                self.stall()
-                stalls += 1
+            if self.next_is("word", "queue", "stall"):
+                skipped.append(self.skip())
             elif self.next_is("word", *faults.KINDS):
                 clauses.append(self.fault())
             elif build is None:
                 build = self.delay()
             else:
-                self.refuse("at most one delay, faults and a stall")
-            if stalls > 1:
-                self.refuse("at most one stall")
-            if (build is not None) + stalls + len(clauses) > MOST_CLAUSES:
+                self.refuse("at most one delay, faults, a queue and a stall")
+            if len(skipped) > len(set(skipped)):
+                self.refuse(f"at most one {skipped[-1]}")
+            if (build is not None) + len(skipped) + len(clauses) > MOST_CLAUSES:
                 self.refuse(f"at most {MOST_CLAUSES} clauses")
             if self.took("end") or (self.take("mark", ";") and self.took("end")):
                 return Behavior(build(None) if build else Shape(laws.constant(0), 0), Faults(clauses))
 
-    def stall(self):
-        self.take("word")
+    def skip(self):
+        """Skips a clause that draws nothing, and returns its name."""
+        name = self.take("word")
         self.take("mark", "(")
         while not self.took("mark", ")"):
             if self.next_is("end"):
-                self.refuse("the stall's )")
+                self.refuse(f"the {name}'s )")
             self.tokens.pop(0)
+        return name
 
     def duration(self):
         """In whole ns."""

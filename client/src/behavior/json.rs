@@ -16,6 +16,7 @@ struct JsonBehavior<'a> {
     text: &'a str,
     attempts: Vec<JsonAttempt<'a>>,
     faults: Vec<JsonFault>,
+    queue: Option<String>,
     stall: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     deadline: Option<JsonDeadline>,
@@ -113,6 +114,7 @@ pub fn to_json(report: &BehaviorReport) -> serde_json::Result<String> {
         text: behavior.text(),
         attempts: report.figures.iter().map(attempt).collect(),
         faults: behavior.faults().shares().map(|(share, clause)| fault(share, clause)).collect(),
+        queue: behavior.queue().map(ToString::to_string),
         stall: behavior.stall().map(ToString::to_string),
         deadline: report.patience.as_ref().map(|patience| JsonDeadline {
             deadline_ns: nanos(patience.deadline.value()),

@@ -23,6 +23,12 @@ pub(super) fn sentences(report: &BehaviorReport, laws: &[(String, LawCurve<'_>)]
     if let Some(asked) = &report.asked {
         sentences.push(drawn(asked, report));
     }
+    if let Some(queue) = report.behavior.queue() {
+        sentences.push(format!(
+            "{queue}: a call that finds all workers busy also waits for one, or is refused, which none of \
+             these figures include"
+        ));
+    }
     if let Some(stall) = report.behavior.stall() {
         sentences.push(format!(
             "{stall}: a call that arrives in one of its windows also waits until the window ends, which \

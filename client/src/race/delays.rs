@@ -182,7 +182,9 @@ impl RaceDelays {
 fn read(text: &str, most: Duration) -> Result<Behavior, ParseBehaviorError> {
     Behavior::read(text, &Rules::caller(most)).or_else(|why| {
         let of_operator = Behavior::read(text, &Rules::default().most(most)).ok();
-        of_operator.filter(|behavior| behavior.stall().is_none()).ok_or(why)
+        of_operator
+            .filter(|behavior| behavior.queue().is_none() && behavior.stall().is_none())
+            .ok_or(why)
     })
 }
 
@@ -269,6 +271,7 @@ mod tests {
         for (wrong, why) in [
             ("", "an empty text is not a behavior"),
             ("366d", "longer than a year"),
+            ("queue(workers=1, limit=0)", "only the server's own --behavior may"),
             ("stall(for=1s)", "only the server's own --behavior may"),
             ("drop(1%); replay(\"a.csv\")", "only the server's own --behavior may"),
         ] {

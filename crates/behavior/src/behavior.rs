@@ -15,6 +15,7 @@ use crate::fault::{FaultClause, Faults};
 use crate::key::DrawKey;
 use crate::parse::{self, Clauses, MOST_BYTES};
 use crate::parse_error::ParseBehaviorError;
+use crate::queue::Queue;
 use crate::rules::Rules;
 use crate::shape::Replay;
 use crate::stall::Stall;
@@ -28,7 +29,10 @@ pub struct Behavior(Arc<Parts>);
 impl PartialEq for Behavior {
     fn eq(&self, other: &Self) -> bool {
         let (one, other) = (&*self.0, &*other.0);
-        one.delay == other.delay && one.faults == other.faults && one.stall == other.stall
+        one.delay == other.delay
+            && one.faults == other.faults
+            && one.queue == other.queue
+            && one.stall == other.stall
     }
 }
 
@@ -39,6 +43,7 @@ impl Eq for Behavior {}
 struct Parts {
     delay: Delay,
     faults: Faults,
+    queue: Option<Queue>,
     stall: Option<Stall>,
     text: Box<str>,
     /// The longest delay that was allowed when the behavior was read.
@@ -47,9 +52,15 @@ struct Parts {
 
 impl Behavior {
     /// A behavior that was read with delays up to `limit` allowed.
-    fn new(delay: Delay, faults: Faults, stall: Option<Stall>, limit: Duration) -> Self {
-        let text = canonical(&delay, &faults, stall.as_ref()).into_boxed_str();
-        Self(Arc::new(Parts { delay, faults, stall, text, limit }))
+    fn new(
+        delay: Delay,
+        faults: Faults,
+        queue: Option<Queue>,
+        stall: Option<Stall>,
+        limit: Duration,
+    ) -> Self {
+        let text = canonical(&delay, &faults, queue.as_ref(), stall.as_ref()).into_boxed_str();
+        Self(Arc::new(Parts { delay, faults, queue, stall, text, limit }))
     }
 
     /// Reads a behavior.
@@ -57,10 +68,10 @@ impl Behavior {
     /// # Errors
     /// When `text` is not a behavior, or has something that `rules` do not allow.
     pub fn read(text: &str, rules: &Rules<'_>) -> Result<Self, ParseBehaviorError> {
-        let Clauses { delay, faults, stall } = parse::read(text, rules)?;
+        let Clauses { delay, faults, queue, stall } = parse::read(text, rules)?;
         // Without a delay, calls are answered at once.
         let delay = delay.unwrap_or(Delay::Constant(Constant(Duration::ZERO)));
-        let behavior = Self::new(delay, faults, stall, rules.limit());
+        let behavior = Self::new(delay, faults, queue, stall, rules.limit());
         if behavior.text().len() > MOST_BYTES {
             return Err(ParseBehaviorError::too_long_printed(behavior.text().len(), MOST_BYTES));
         }
@@ -91,6 +102,10 @@ impl Behavior {
         (delay, faults.draw(of_fault))
     }
 
+    pub(crate) fn delay(&self) -> &Delay {
+        &self.0.delay
+    }
+
     /// Its faults.
     pub fn faults(&self) -> &Faults {
         &self.0.faults
@@ -104,6 +119,11 @@ impl Behavior {
     /// The attempt from which on all attempts have the same delays.
     pub fn last_attempt(&self) -> u32 {
         self.0.delay.last_attempt()
+    }
+
+    /// The queue, if calls have to share a limited number of workers.
+    pub fn queue(&self) -> Option<&Queue> {
+        self.0.queue.as_ref()
     }
 
     /// The stall, in which no service begins.
@@ -167,7 +187,7 @@ impl Behavior {
     /// Waits for `delay`, then answers. [`Behavior::within`] tells whether a server allows that.
     pub fn constant(delay: Duration) -> Self {
         // It was not read under a limit, so it may be over any.
-        Self::new(Delay::Constant(Constant(delay)), Faults::default(), None, Duration::MAX)
+        Self::new(Delay::Constant(Constant(delay)), Faults::default(), None, None, Duration::MAX)
     }
 
     /// Delays between `low` and `high`, all equally likely.
@@ -226,11 +246,18 @@ impl Behavior {
         Self::read(&text, &Rules::server(DEFAULT_MOST, &|_| Ok(values.to_vec())))
     }
 
+    /// The same behavior with this queue in place of its own, if it has one.
+    #[must_use]
+    pub fn with_queue(&self, queue: Queue) -> Self {
+        let Parts { delay, faults, stall, limit, .. } = &*self.0;
+        Self::new(delay.clone(), faults.clone(), Some(queue), stall.clone(), *limit)
+    }
+
     /// The same behavior with a stall.
     #[must_use]
     pub fn with_stall(&self, stall: Stall) -> Self {
-        let Parts { delay, faults, limit, .. } = &*self.0;
-        Self::new(delay.clone(), faults.clone(), Some(stall), *limit)
+        let Parts { delay, faults, queue, limit, .. } = &*self.0;
+        Self::new(delay.clone(), faults.clone(), *queue, Some(stall), *limit)
     }
 
     /// Reads a text that is composed of the texts of other behaviors, using the values that they replay.
@@ -251,10 +278,15 @@ impl Behavior {
 }
 
 /// A delay of `0s` is printed only if there is nothing else.
-fn canonical(delay: &Delay, faults: &Faults, stall: Option<&Stall>) -> String {
+fn canonical(
+    delay: &Delay,
+    faults: &Faults,
+    queue: Option<&Queue>,
+    stall: Option<&Stall>,
+) -> String {
     // Enough for most texts, so that the string need not grow piece by piece.
     let mut text = String::with_capacity(96);
-    let is_alone = faults.is_empty() && stall.is_none();
+    let is_alone = faults.is_empty() && queue.is_none() && stall.is_none();
     let mut add = |clause: &dyn fmt::Display| {
         let joint = if text.is_empty() { "" } else { "; " };
         // Writing to a string cannot fail.
@@ -264,6 +296,9 @@ fn canonical(delay: &Delay, faults: &Faults, stall: Option<&Stall>) -> String {
         add(delay);
     }
     faults.clauses().for_each(|fault| add(fault));
+    if let Some(queue) = queue {
+        add(queue);
+    }
     if let Some(stall) = stall {
         add(stall);
     }

@@ -59,6 +59,12 @@ impl Delay {
         }
     }
 
+    /// Whether it is exponential, up to a truncation that hardly ever matters.
+    pub(crate) fn is_exponential(&self) -> bool {
+        const LEAST: f64 = 1e-9;
+        matches!(self, Self::Exponential(law) if law.beyond() < LEAST)
+    }
+
     /// The attempt from which on all draw from the same law.
     pub(crate) fn last_attempt(&self) -> u32 {
         match self {

@@ -45,6 +45,16 @@ impl<'a> DelayDistribution<'a> {
         beyond(&self.resolve(), self.attempt)
     }
 
+    /// The mean in nanoseconds, not rounded.
+    pub(crate) fn mean_nanos(&self) -> f64 {
+        mean(&self.resolve(), self.attempt)
+    }
+
+    /// The mean of the squares, in square nanoseconds.
+    pub(crate) fn second_moment(&self) -> f64 {
+        second_moment(&self.resolve(), self.attempt)
+    }
+
     fn resolve(&self) -> ResolvedDelay<'a> {
         self.delay.resolve(self.attempt)
     }
@@ -54,6 +64,13 @@ fn mean(of: &ResolvedDelay<'_>, attempt: u32) -> f64 {
     match of {
         ResolvedDelay::Law(law) => law.mean(),
         ResolvedDelay::Mix(mix) => mix.sum(attempt, |part| mean(&part, attempt)),
+    }
+}
+
+fn second_moment(of: &ResolvedDelay<'_>, attempt: u32) -> f64 {
+    match of {
+        ResolvedDelay::Law(law) => law.second_moment(),
+        ResolvedDelay::Mix(mix) => mix.sum(attempt, |part| second_moment(&part, attempt)),
     }
 }
 

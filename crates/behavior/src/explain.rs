@@ -111,7 +111,8 @@ fn row(f: &mut fmt::Formatter<'_>, name: &str, delay: Duration) -> fmt::Result {
     writeln!(f, "  {name:<8}{}", rounded(delay))
 }
 
-/// Prints a behavior: its text, the [`DelayFigures`] of each attempt that differs, its faults and its stall.
+/// Prints a behavior: its text, the [`DelayFigures`] of each attempt that differs, its faults, its queue and its
+/// stall.
 #[derive(Debug, Clone, Copy)]
 pub struct Explanation<'a>(pub &'a Behavior);
 
@@ -131,6 +132,12 @@ impl fmt::Display for Explanation<'_> {
         }
         for line in fault_lines(behavior) {
             writeln!(f, "  {line}")?;
+        }
+        if let Some(queue) = behavior.queue() {
+            writeln!(
+                f,
+                "\n{queue}: a call that finds all workers busy also waits for one, or is refused"
+            )?;
         }
         if let Some(stall) = behavior.stall() {
             writeln!(

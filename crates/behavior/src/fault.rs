@@ -11,6 +11,7 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use longsync_text::{ByteRate, Percent};
 
+pub(crate) use self::failure::write_retry;
 pub use self::failure::{Failure, FailureStatus, Pushback};
 pub use self::partition::Faults;
 pub(crate) use self::partition::SharesError;

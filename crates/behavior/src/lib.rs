@@ -33,6 +33,7 @@ mod parameter_error;
 mod parse;
 mod parse_error;
 mod quadrature;
+pub mod queue;
 pub mod rpc_behavior;
 mod rules;
 mod shape;
@@ -53,6 +54,7 @@ pub use crate::fault::{
 pub use crate::key::{CallName, DrawKey};
 pub use crate::parameter_error::ParameterError;
 pub use crate::parse_error::ParseBehaviorError;
+pub use crate::queue::{Abandoned, Queue, QueueOrder};
 pub use crate::rules::{ReadRecording, Rules};
 pub use crate::stall::{Origin, Stall};
 pub use longsync_text::{GrpcCode, Percent};

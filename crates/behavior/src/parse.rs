@@ -2,6 +2,7 @@
 
 mod fault;
 mod foreign;
+mod queue;
 mod shape;
 mod stall;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 use crate::delay::{self, Delay};
 use crate::fault::{FaultClause, Faults, SharesError};
 use crate::parse_error::ParseBehaviorError;
+use crate::queue::Queue;
 use crate::rules::Rules;
 use crate::stall::Stall;
 use longsync_text::duration::{self, ParseDurationError};
@@ -22,8 +24,8 @@ pub(crate) const MOST_BYTES: usize = 4_096;
 /// The most clauses that a text may have.
 const MOST_CLAUSES: usize = 64;
 
-const A_CLAUSE: &str = "a delay, a fault or a stall";
-const AFTER_THE_DELAY: &str = "nothing more, a fault or a stall: the delay has been given";
+const A_CLAUSE: &str = "a delay, a fault, a queue or a stall";
+const AFTER_THE_DELAY: &str = "nothing more, a fault, a queue or a stall: the delay has been given";
 
 /// Reads the clauses of a text.
 ///
@@ -63,6 +65,7 @@ fn lone_duration(text: &str) -> Option<Result<Duration, ParseDurationError>> {
 pub(crate) struct Clauses {
     pub(crate) delay: Option<Delay>,
     pub(crate) faults: Faults,
+    pub(crate) queue: Option<Queue>,
     pub(crate) stall: Option<Stall>,
 }
 
@@ -72,12 +75,14 @@ struct ReadClauses {
     delay: Option<Delay>,
     faults: Vec<FaultClause>,
     fault_places: Vec<usize>,
+    queue: Option<Queue>,
     stall: Option<Stall>,
 }
 
 impl ReadClauses {
     fn count(&self) -> usize {
-        usize::from(self.delay.is_some()) + self.faults.len() + usize::from(self.stall.is_some())
+        let alone = [self.delay.is_some(), self.queue.is_some(), self.stall.is_some()];
+        self.faults.len() + alone.into_iter().map(usize::from).sum::<usize>()
     }
 
     fn into_clauses(self) -> Result<Clauses, ParseError> {
@@ -97,7 +102,7 @@ impl ReadClauses {
                 }
             }
         })?;
-        Ok(Clauses { delay: self.delay, faults, stall: self.stall })
+        Ok(Clauses { delay: self.delay, faults, queue: self.queue, stall: self.stall })
     }
 }
 
@@ -129,7 +134,9 @@ fn clauses(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Clauses, ParseErr
 /// The error about a word that begins no clause.
 fn unknown(at: usize, name: &str, has_delay: bool) -> ParseError {
     let lower = name.to_ascii_lowercase();
-    let is_known = fault::NAMES.contains(&&*lower) || shape::is_name(&lower) || lower == "stall";
+    let is_known = fault::NAMES.contains(&&*lower)
+        || shape::is_name(&lower)
+        || matches!(&*lower, "queue" | "stall");
     if is_known {
         return ParseError::expected(at, format!("`{lower}` in lower case"));
     }
@@ -138,7 +145,8 @@ fn unknown(at: usize, name: &str, has_delay: bool) -> ParseError {
     }
     let [names @ .., last] = fault::NAMES;
     let faults = format!("{} or {last}", names.join(", "));
-    let expected = format!("{}; a fault: {faults} with its parameters; or a stall", shape::A_DELAY);
+    let expected =
+        format!("{}; a fault: {faults} with its parameters; a queue; or a stall", shape::A_DELAY);
     ParseError::expected(at, expected)
 }
 
@@ -152,6 +160,17 @@ fn clause(
     if clauses.count() == MOST_CLAUSES {
         let why = format!("a behavior has at most {MOST_CLAUSES} clauses: leave this one out");
         return Err(ParseError::wrong(at, why));
+    }
+    if name == "queue" {
+        if clauses.queue.is_some() {
+            return Err(ParseError::wrong(
+                at,
+                "a behavior has at most one queue: leave this one out",
+            ));
+        }
+        rules.allows(at, "queue")?;
+        clauses.queue = Some(queue::read(words)?);
+        return Ok(());
     }
     if name == "stall" {
         if clauses.stall.is_some() {
@@ -168,10 +187,6 @@ fn clause(
         clauses.faults.push(fault::read(name, words, rules)?);
         clauses.fault_places.push(at);
         return Ok(());
-    }
-    if name == "queue" {
-        let expected = format!("{A_CLAUSE}: `{name}` is not understood yet");
-        return Err(ParseError::expected(at, expected));
     }
     if words.rest().starts_with(';') {
         return Err(ParseError::expected(at, format!("{A_CLAUSE}, before this semicolon")));

@@ -20,6 +20,7 @@ use longsync_text::duration::text;
 
 use crate::DEFAULT_MOST;
 use crate::parameter_error::ParameterError;
+use crate::quadrature::integral;
 
 pub(crate) use self::exponential::Exponential;
 pub(crate) use self::lognormal::Lognormal;
@@ -39,6 +40,17 @@ pub(crate) trait Law {
     fn share_to(&self, value: f64) -> f64;
 
     fn mean(&self) -> f64;
+
+    /// The mean of the squares.
+    fn second_moment(&self) -> f64 {
+        // In y = -ln(1 - u), so that the tail has as many pieces as it has orders of magnitude. What lies
+        // beyond has a probability that a float cannot tell from 0.
+        const LONGEST: f64 = 36.0;
+        integral((0.0, LONGEST), 2_000, |y| {
+            let value = self.at(-libm::expm1(-y));
+            value * value * libm::exp(-y)
+        })
+    }
 
     /// The least and the greatest value.
     fn ends(&self) -> (f64, f64);

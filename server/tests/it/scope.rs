@@ -100,6 +100,8 @@ async fn only_the_server_itself_may_have_what_concerns_others_and_recordings() -
     for text in [
         "stall(for=1s)",
         "5ms; stall(for=1s)",
+        "queue(workers=1, limit=0)",
+        "5ms; queue(workers=8, limit=100, order=lifo)",
         "goaway(1%)",
         "5ms; goaway(1%, CANCEL)",
         "drop(0%)",
@@ -108,7 +110,8 @@ async fn only_the_server_itself_may_have_what_concerns_others_and_recordings() -
         "mix(50%: 5ms, rest: replay(\"a.csv\"))",
         "attempts(5ms, replay(\"a.csv\"))",
     ] {
-        let clause = ["stall", "goaway", "drop", "replay"].into_iter().find(|it| text.contains(it));
+        let clause =
+            ["queue", "stall", "goaway", "drop", "replay"].into_iter().find(|it| text.contains(it));
         let clause = clause.context("each text has one of them")?;
         let mut fields = Vec::new();
         for status in refused_in_every_way(&server, text).await? {

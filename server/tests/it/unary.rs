@@ -201,7 +201,7 @@ fn refused() -> Vec<(LongSyncRequest, &'static str, &'static str)> {
         (
             behavior("1s; hung(1%)"),
             "behavior",
-            "at column 5: expected nothing more, a fault or a stall",
+            "at column 5: expected nothing more, a fault, a queue or a stall",
         ),
         (behavior("1s; stall(for=1s)"), "behavior", "only the server's own"),
         (behavior("  hung(1%)"), "behavior", "at column 3"),

@@ -77,15 +77,24 @@ impl Failure {
 
     /// Prints the options that only errors have, each after a comma.
     pub(super) fn write_options(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(delay) = self.retry_info {
-            write!(f, ", retry_info={}", text(delay))?;
-        }
-        match self.pushback {
-            None => Ok(()),
-            Some(Pushback::Never) => f.write_str(", pushback=never"),
-            Some(Pushback::AfterMs(millis)) => {
-                write!(f, ", pushback={}", text(Duration::from_millis(millis.into())))
-            }
+        write_retry(f, self.retry_info, self.pushback)
+    }
+}
+
+/// Prints what a client is told about trying again, each part after a comma.
+pub(crate) fn write_retry(
+    f: &mut fmt::Formatter<'_>,
+    retry_info: Option<Duration>,
+    pushback: Option<Pushback>,
+) -> fmt::Result {
+    if let Some(delay) = retry_info {
+        write!(f, ", retry_info={}", text(delay))?;
+    }
+    match pushback {
+        None => Ok(()),
+        Some(Pushback::Never) => f.write_str(", pushback=never"),
+        Some(Pushback::AfterMs(millis)) => {
+            write!(f, ", pushback={}", text(Duration::from_millis(millis.into())))
         }
     }
 }

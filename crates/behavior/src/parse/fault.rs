@@ -283,7 +283,8 @@ fn moment(words: &mut Words<'_>) -> Result<FaultMoment, ParseError> {
     Err(words.expected("`before` or `after`"))
 }
 
-fn pushback(words: &mut Words<'_>) -> Result<Pushback, ParseError> {
+/// Reads whether and when a client may try again.
+pub(super) fn pushback(words: &mut Words<'_>) -> Result<Pushback, ParseError> {
     if words.takes_name("never") {
         return Ok(Pushback::Never);
     }

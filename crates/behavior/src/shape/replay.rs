@@ -60,6 +60,21 @@ impl Replay {
         self.values.last().map_or(0, |(_, count)| *count)
     }
 
+    /// The mean of something of each value.
+    fn mean_of(&self, of: impl Fn(u64) -> f64) -> f64 {
+        let mut before = 0;
+        let sum: f64 = self
+            .values
+            .iter()
+            .map(|(value, up_to)| {
+                let count = up_to - before;
+                before = *up_to;
+                of(*value) * float(count)
+            })
+            .sum();
+        sum / float(self.count())
+    }
+
     fn value(&self, index: usize) -> f64 {
         self.values.get(index).map_or(0.0, |(value, _)| float(*value))
     }
@@ -90,17 +105,11 @@ impl Law for Replay {
     }
 
     fn mean(&self) -> f64 {
-        let mut before = 0;
-        let sum: f64 = self
-            .values
-            .iter()
-            .map(|(value, up_to)| {
-                let count = up_to - before;
-                before = *up_to;
-                float(*value) * float(count)
-            })
-            .sum();
-        sum / float(self.count())
+        self.mean_of(float)
+    }
+
+    fn second_moment(&self) -> f64 {
+        self.mean_of(|value| float(value) * float(value))
     }
 
     fn ends(&self) -> (f64, f64) {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, CallName, DrawKey, Percent, Rules};
+use longsync_behavior::{
+    Abandoned, Behavior, CallName, DrawKey, Percent, Pushback, Queue, QueueOrder, Rules,
+};
 
 const NO_TIME: Duration = Duration::ZERO;
 
@@ -49,6 +51,19 @@ fn lists_that_do_not_make_a_law_are_refused() {
     assert!(Behavior::mix(&[(p("100"), part.clone()), (p("0.000001"), part)]).is_err());
     assert!(Behavior::replay("none.csv", &[]).is_err());
     assert!(Behavior::replay("long.csv", &[(u64::MAX, 1)]).is_err());
+}
+
+#[test]
+fn queues_without_workers_and_queues_that_are_too_large_are_refused() {
+    for (workers, limit) in [(0, 5), (1_000_001, 5), (5, 1_000_001), (u32::MAX, u32::MAX)] {
+        assert!(Queue::new(workers, limit).is_err(), "{workers} {limit}");
+    }
+    let largest = Queue::new(Queue::MOST, Queue::MOST).unwrap();
+    let queue = largest.with_order(QueueOrder::Lifo).with_abandoned(Abandoned::Work);
+    let queue = queue.with_retry(Some(ms(5)), Some(Pushback::Never));
+    let behavior = Behavior::constant(ms(1)).with_queue(queue);
+    assert_eq!(behavior.queue(), Some(&queue));
+    assert_eq!(behavior.text().parse().as_ref(), Ok(&behavior));
 }
 
 /// Only an entire behavior stalls, not a part of one.

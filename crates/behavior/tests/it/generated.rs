@@ -10,9 +10,10 @@ pub(crate) fn behavior() -> impl Strategy<Value = String> {
         format!("stall(for={length}{every}, at={at}{from})")
     });
     let faults = prop::collection::vec(fault(), 0..4);
-    let clauses = (proptest::option::of(delay()), proptest::option::of(stall), faults);
-    clauses.prop_flat_map(|(delay, stall, faults)| {
-        let mut clauses: Vec<_> = delay.into_iter().chain(stall).chain(faults).collect();
+    let [delay, queue, stall] = [delay().boxed(), queue().boxed(), stall.boxed()];
+    let clauses = [delay, queue, stall].map(proptest::option::of);
+    (clauses, faults).prop_flat_map(|(clauses, faults)| {
+        let mut clauses: Vec<_> = clauses.into_iter().flatten().chain(faults).collect();
         if clauses.is_empty() {
             clauses.push("5ms".to_owned());
         }
@@ -20,6 +21,28 @@ pub(crate) fn behavior() -> impl Strategy<Value = String> {
         (Just(clauses).prop_shuffle(), joint, prop::sample::select(vec!["", ";"]))
             .prop_map(|(clauses, joint, end)| format!("{}{end}", clauses.join(joint)))
     })
+}
+
+/// A queue, with its keys in any order.
+fn queue() -> impl Strategy<Value = String> {
+    let options = vec![
+        "order=lifo",
+        "order=fifo",
+        "abandoned=work",
+        "abandoned=free",
+        "retry_info=1.5s",
+        "pushback=20ms",
+        "pushback=never",
+    ];
+    let options = prop::sample::subsequence(options, 0..4);
+    (1_u32..=1_000_000, 0_u32..=1_000_000, options)
+        .prop_flat_map(|(workers, limit, options)| {
+            let numbers = [format!("workers={workers}"), format!("limit={limit}")];
+            let keys: Vec<_> =
+                numbers.into_iter().chain(options.into_iter().map(str::to_owned)).collect();
+            Just(keys).prop_shuffle()
+        })
+        .prop_map(|keys| format!("queue({})", keys.join(" , ")))
 }
 
 /// A fault. The shares of several may add up to more than 100 %.

@@ -7,3 +7,4 @@ mod golden;
 mod holds;
 mod mistakes;
 mod properties;
+mod queue;

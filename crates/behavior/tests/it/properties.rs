@@ -123,6 +123,14 @@ fn canonical_texts_are_as_short_as_documented() {
             "stall(every=1m,from=first_call,for=1s,at=2s);5ms;",
             "5ms; stall(at=2s, for=1s, every=1m, from=first_call)",
         ),
+        (
+            "stall(for=1s); queue(limit=0100, workers=8, order=fifo, abandoned=free); hang(1%); 5ms",
+            "5ms; hang(1%); queue(workers=8, limit=100); stall(for=1s)",
+        ),
+        (
+            "queue(pushback=1000ms, retry_info=1m, abandoned=work, order=lifo, limit=0, workers=1); 0s",
+            "queue(workers=1, limit=0, order=lifo, abandoned=work, retry_info=1m, pushback=1s)",
+        ),
         ("uniform(0,10ms)", "uniform(0s, 10ms)"),
         ("exponential(20ms) max 1h", "exponential(20ms)"),
         ("exponential(20ms) max 59m", "exponential(20ms) max 59m"),
