@@ -6,12 +6,13 @@ pub(crate) mod ending;
 pub(crate) mod fault;
 pub(crate) mod header_request;
 pub(crate) mod headers;
+pub(crate) mod mailbox;
 mod memory;
 mod output;
 pub(crate) mod plan;
+mod queued;
 pub(crate) mod refusal;
-#[cfg_attr(not(test), expect(dead_code, reason = "used by the simulated queue, which comes next"))]
-mod standing;
+pub(crate) mod standing;
 pub(crate) mod task;
 pub(crate) mod wait;
 mod waiting;
@@ -38,11 +39,13 @@ use crate::call::ending::Ending;
 use crate::call::header_request::HeaderRequest;
 use crate::call::headers::{CallHeaders, ECHO_INITIAL, ECHO_TRAILING, EchoedMetadata};
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
+use crate::call::queued::QueuedWait;
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
 use crate::call::waiting::WaitState;
 use crate::config::Limits;
 use crate::record::{CloseReason, ConnectionRecord};
+use crate::shared::Shared;
 use crate::shared::counters::{CallKind, Outcome};
 use crate::worker::Worker;
 
@@ -103,6 +106,8 @@ struct State {
     spent: WaitTimes,
     /// When the last of these waits ended.
     waited_until: Option<Instant>,
+    /// Its wait, if it is one that stands in the server's queue.
+    queued: Option<Box<QueuedWait>>,
     ending: Option<Ending>,
     /// The fault that goes along with its answer.
     answer_fault: Option<Arc<FaultClause>>,
@@ -193,7 +198,7 @@ impl Call {
     }
 
     /// Private, so that a call does not give access to everything.
-    fn worker(&self) -> &Worker {
+    fn worker(&self) -> &Arc<Worker> {
         self.record.worker()
     }
 
@@ -374,7 +379,7 @@ impl Call {
         let mut spent = state.spent;
         let mut has_planned = state.waited_until.is_some();
         if let Some(wait) = self.waiting.under_way(self.arrived) {
-            let whole = wait.cut_short(now.saturating_duration_since(wait.start));
+            let whole = state.cut_short(wait, now);
             spent += whole.with_waited(state.waited_since(wait.start, now));
             has_planned = true;
         } else if let (false, Some(over)) = (has_planned, self.waiting.over(self.arrived)) {
@@ -382,6 +387,15 @@ impl Call {
             (spent, has_planned) = (over, true);
         }
         let fault = ending.planned().or(state.answer_fault.as_deref());
+        if let Ending::Shed(_) = ending {
+            return Timing {
+                received_at: state.received_at.map(Into::into),
+                waited: Some(to_proto(spent.waited())),
+                queued: None,
+                behavior: state.applied_text(),
+                ..self.timing_without_wait()
+            };
+        }
         if fault.is_some_and(|fault| fault.moment() == FaultMoment::Before) {
             return Timing {
                 received_at: state.received_at.map(Into::into),
@@ -402,6 +416,17 @@ impl Call {
             fault: fault.map(ToString::to_string).unwrap_or_default(),
             ..self.timing_without_wait()
         }
+    }
+
+    /// How long a call that ends now was queued, if its server ever lets calls be queued.
+    fn queued_at_end(&self, state: &State) -> Option<Duration> {
+        let Shared { queue, stall, .. } = &**self.worker().shared();
+        if queue.is_none() && stall.is_none() {
+            return None;
+        }
+        let under_way = self.waiting.under_way(self.arrived);
+        let cut_short = under_way.map(|wait| state.cut_short(wait, self.now()));
+        cut_short.or_else(|| self.waiting.over(self.arrived)).map(WaitTimes::queued)
     }
 
     fn timing_without_wait(&self) -> Timing {
@@ -426,6 +451,7 @@ impl Call {
     /// Ends the call before its answer, unless something else already has.
     pub(crate) fn cut(&self, ending: Ending) {
         self.finish(ending);
+        self.leave_queue();
         self.is_cut.store(true, Ordering::Release);
     }
 
@@ -483,7 +509,7 @@ impl Call {
         let due = self.waiting.polled(self.arrived);
         if let Some(deadline) = self.deadline().filter(|_| !self.is_cut())
             && deadline.at() <= self.now()
-            && due.is_none_or(|due| deadline.at() < due)
+            && due.or_else(|| self.queued_due()).is_none_or(|due| deadline.at() < due)
         {
             self.cut(Ending::Deadline(deadline.timeout()));
         }
@@ -514,6 +540,7 @@ impl Call {
     /// Called when the client will not read an answer.
     pub(crate) fn client_gone(&self) {
         self.is_client_gone.store(true, Ordering::Relaxed);
+        self.leave_queue();
     }
 
     /// The outcome as which the call is counted.
@@ -554,6 +581,7 @@ impl Drop for Call {
         if !*self.is_hung.get_mut() {
             worker.call_ended();
         }
+        let queued = self.queued_at_end(&state);
         let ended_by = state.ending.as_ref().and_then(Ending::planned);
         let fault = ended_by.or(state.answer_fault.as_deref());
         tracing::debug!(
@@ -562,6 +590,7 @@ impl Drop for Call {
             %outcome,
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
             took = text(self.now().saturating_duration_since(self.arrived)),
+            queued = queued.map(text),
             behavior = state.applied.as_ref().map(|applied| applied.text().into_owned()),
             fault = fault.map(tracing::field::display),
             attempt = self.attempt,
@@ -584,6 +613,16 @@ impl State {
     /// The text of the behavior that was applied to its last message.
     fn applied_text(&self) -> String {
         self.applied.as_ref().map(|applied| applied.text().into_owned()).unwrap_or_default()
+    }
+
+    /// The times of a wait that is cut short now.
+    fn cut_short(&self, wait: Wait, now: Instant) -> WaitTimes {
+        let waited = now.saturating_duration_since(wait.start);
+        let spent = wait.cut_short(waited);
+        match &self.queued {
+            Some(queued) => spent.with_queued(queued.queued_within(waited)),
+            None => spent,
+        }
     }
 
     /// How much of the time from `start` to `end` was not already counted by the previous wait.

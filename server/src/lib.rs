@@ -46,5 +46,6 @@ pub use crate::net::connection::serve_connection;
 pub use crate::running::{RunningServer, start, start_with};
 pub use crate::server::{Server, Stats};
 pub use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
+pub use crate::shared::queue::QueueCounts;
 pub use crate::worker::Worker;
 pub use longsync_behavior::{Behavior, Origin, ParseBehaviorError, Percent, Stall};

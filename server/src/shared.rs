@@ -6,6 +6,7 @@ pub(crate) mod fault_counts;
 pub(crate) mod foreign;
 pub(crate) mod format;
 pub(crate) mod health;
+pub(crate) mod queue;
 pub(crate) mod scrapes;
 mod stall;
 
@@ -22,6 +23,7 @@ use crate::shared::budget::Budget;
 use crate::shared::counters::{Counters, Snapshot};
 use crate::shared::foreign::LastReports;
 use crate::shared::health::Health;
+use crate::shared::queue::SharedQueue;
 use crate::shared::scrapes::Scrapes;
 use crate::shared::stall::StallClock;
 
@@ -35,6 +37,7 @@ const BYTES_AHEAD: u64 = 64 * 1024;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) stall: Option<StallClock>,
+    pub(crate) queue: Option<SharedQueue>,
     pub(crate) host: String,
     /// How many connections each worker has.
     pub(crate) connections: Box<[AtomicUsize]>,
@@ -65,6 +68,7 @@ impl Shared {
             in_flight: Budget::new(limits.max_in_flight, CALLS_AHEAD, workers),
             buffered_bytes: Budget::new(limits.max_buffered_bytes, BYTES_AHEAD, workers),
             stall: StallClock::of(&config.behavior),
+            queue: SharedQueue::of(&config.behavior),
             counters: Counters::new(workers, &config.behavior),
             seen_calls: Mutex::new(SeenCalls::new([random(), random()], SeenCalls::MOST)),
             config,
@@ -84,6 +88,11 @@ impl Shared {
     /// A worker was made.
     pub(crate) fn begins(&self, now: Instant) {
         self.began.get_or_init(|| now);
+    }
+
+    /// When the first worker was made.
+    pub(crate) fn began(&self) -> Instant {
+        *self.began.get().expect("only workers ask for it")
     }
 
     /// How long it has been since the first worker was made.
@@ -113,7 +122,8 @@ impl Shared {
 
     /// What all workers together have counted so far.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        self.counters.read(Snapshot::clone)
+        let queue = self.queue.as_ref().map(SharedQueue::counts);
+        self.counters.read(Snapshot::clone).with_queue(queue)
     }
 }
 

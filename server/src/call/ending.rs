@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use longsync::duration::to_proto;
 use longsync::v1::Timing;
-use longsync_behavior::{Failure, Fault, FaultClause, Pushback};
+use longsync_behavior::{Failure, Fault, FaultClause, Pushback, Queue};
+use longsync_text::counted;
 use longsync_text::duration::text;
 use prost::Message as _;
 use prost_types::Any;
@@ -28,6 +29,8 @@ pub(crate) enum Ending {
     Deadline(Duration),
     /// At the end of a drain.
     Drained,
+    /// At once, because this queue was full.
+    Shed(Arc<Queue>),
     /// By this fault, which its behavior planned in place of an answer.
     Planned(Arc<FaultClause>),
 }
@@ -46,6 +49,7 @@ impl Ending {
             Self::Refused(_) => Outcome::Refused,
             Self::Deadline(_) => Outcome::DeadlineExceeded,
             Self::Drained => Outcome::Drained,
+            Self::Shed(_) => Outcome::Shed,
             Self::Planned(clause) => match clause.fault() {
                 Fault::Reset(_) => Outcome::Reset,
                 Fault::Hang => Outcome::Hung,
@@ -63,6 +67,22 @@ impl Ending {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    /// When its client should try again, if that is planned.
+    fn retry_info(&self) -> Option<Duration> {
+        match self {
+            Self::Shed(queue) => queue.retry_info(),
+            _ => self.failure()?.retry_info(),
+        }
+    }
+
+    /// Whether and when its client may try again, if that is planned.
+    fn pushback(&self) -> Option<Pushback> {
+        match self {
+            Self::Shed(queue) => queue.pushback(),
+            _ => self.failure()?.pushback(),
         }
     }
 
@@ -84,6 +104,7 @@ impl Ending {
             Self::Answered => Code::Ok,
             Self::Refused(refusal) => refusal.code(),
             Self::Deadline(_) => Code::DeadlineExceeded,
+            Self::Shed(_) => Code::ResourceExhausted,
             // A call that hangs ends with the drain.
             Self::Drained | Self::Planned(_) => {
                 self.failure().map_or(Code::Unavailable, |failure| {
@@ -98,6 +119,7 @@ impl Ending {
             Self::Answered => String::new(),
             Self::Refused(refusal) => refusal.message(),
             Self::Deadline(timeout) => format!("the deadline of {} has passed", text(*timeout)),
+            Self::Shed(queue) => full(queue),
             Self::Drained | Self::Planned(_) => match self.failure() {
                 Some(failure) => failure.message().to_owned(),
                 None => {
@@ -112,14 +134,14 @@ impl Ending {
         let refusal = match self {
             Self::Answered => return Status::ok(""),
             Self::Refused(refusal) => Some(refusal),
-            Self::Deadline(_) | Self::Drained | Self::Planned(_) => None,
+            Self::Deadline(_) | Self::Drained | Self::Shed(_) | Self::Planned(_) => None,
         };
         let mut details = Vec::with_capacity(2);
         details.extend(refusal.and_then(Refusal::detail));
-        details.extend(self.failure().and_then(retry_info));
+        details.extend(self.retry_info().map(retry_detail));
         details.push(timing_detail(timing));
         let mut status = with_details(self.code(), self.message(), details);
-        if let Some(pushback) = self.failure().and_then(Failure::pushback) {
+        if let Some(pushback) = self.pushback() {
             status.metadata_mut().insert("grpc-retry-pushback-ms", pushback_millis(pushback));
         }
         if let Some(Refusal::Encoding(_)) = refusal {
@@ -138,7 +160,7 @@ impl Ending {
 
     /// After how many seconds an HTTP client should try again, rounded up, if that is planned.
     pub(crate) fn retry_after(&self) -> Option<u64> {
-        let after = self.failure()?.retry_info()?;
+        let after = self.retry_info()?;
         Some(after.as_secs() + u64::from(after.subsec_nanos() > 0))
     }
 
@@ -147,6 +169,7 @@ impl Ending {
         match self {
             Self::Answered => StatusCode::OK,
             Self::Deadline(_) => StatusCode::GATEWAY_TIMEOUT,
+            Self::Shed(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Planned(_) => {
                 let status =
                     self.failure().and_then(|it| StatusCode::from_u16(it.http_status()).ok());
@@ -161,10 +184,23 @@ impl Ending {
     }
 }
 
+/// Why a call or message is refused by a full queue, and what to do.
+pub(crate) fn full(queue: &Queue) -> String {
+    let (workers, limit) = (queue.workers(), queue.limit());
+    let busy = counted(workers as usize, "worker");
+    let all = if workers == 1 { "is" } else { "are all" };
+    let standing = match limit {
+        0 => "no call may stand".to_owned(),
+        1 => "the only call that may stand does".to_owned(),
+        _ => format!("as many calls stand as may, {limit}"),
+    };
+    format!("the queue is full: its {busy} {all} busy, and {standing}: call less often, or later")
+}
+
 /// When the client should try again, as a detail of a status.
-fn retry_info(failure: &Failure) -> Option<Any> {
-    let retry_delay = Some(to_proto(failure.retry_info()?));
-    Some(any("google.rpc.RetryInfo", &tonic_types::pb::RetryInfo { retry_delay }))
+fn retry_detail(after: Duration) -> Any {
+    let retry_delay = Some(to_proto(after));
+    any("google.rpc.RetryInfo", &tonic_types::pb::RetryInfo { retry_delay })
 }
 
 /// In the form of gRFC A6: a negative number means never.

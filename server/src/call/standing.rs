@@ -1,12 +1,8 @@
 //! A wait whose start is decided elsewhere.
 
-use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
-
-use super::Call;
-use crate::call::wait::{Wait, WaitTimes};
+use std::time::Instant;
 
 /// A call's place in a queue. The call has no due time yet; the holder of this value, on any thread, decides
 /// when its wait begins. Until then, only the call's deadline is in the timer.
@@ -33,7 +29,7 @@ impl Standing {
     }
 
     /// Ready once the start of the wait is known.
-    fn poll_start(&self, cx: &Context<'_>) -> Poll<Instant> {
+    pub(super) fn poll_start(&self, cx: &Context<'_>) -> Poll<Instant> {
         let mut stand = self.stand();
         if let Some(start) = stand.start {
             return Poll::Ready(start);
@@ -45,35 +41,36 @@ impl Standing {
         Poll::Pending
     }
 
+    /// The start of the wait, if it is known.
+    pub(super) fn start(&self) -> Option<Instant> {
+        self.stand().start
+    }
+
     fn stand(&self) -> MutexGuard<'_, Stand> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Call {
-    /// Waits for `planned`, from the start that `standing` is given. Also returns that start.
-    pub(crate) async fn stand(
-        &self,
-        standing: &Standing,
-        planned: Duration,
-    ) -> (Instant, WaitTimes) {
-        let start = poll_fn(|cx| standing.poll_start(cx)).await;
-        (start, self.wait(Wait::new(start, planned)).await)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
     use std::sync::Arc;
     use std::time::Duration;
 
     use http::HeaderValue;
 
     use super::*;
+    use crate::call::Call;
     use crate::call::headers::CallHeaders;
     use crate::call::task::CallTask;
     use crate::call::tests::{begin, seconds};
+    use crate::call::wait::{Wait, WaitTimes};
     use crate::shared::counters::{CallKind, Outcome};
+
+    async fn stand(call: &Call, standing: &Standing, planned: Duration) -> (Instant, WaitTimes) {
+        let start = poll_fn(|cx| standing.poll_start(cx)).await;
+        (start, call.wait(Wait::new(start, planned)).await)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_standing_call_starts_when_another_thread_starts_it() {
@@ -86,7 +83,7 @@ mod tests {
         let waits =
             CallTask::new(
                 Arc::clone(&call),
-                async move { task.stand(&standing, seconds(3)).await },
+                async move { stand(&task, &standing, seconds(3)).await },
             );
         let (started, spent) = waits.await.expect("nothing cuts the call");
         said.await.unwrap();
@@ -100,7 +97,7 @@ mod tests {
         let call = begin(CallHeaders { timeout, ..CallHeaders::default() });
         let (worker, task) = (Arc::clone(call.record.worker()), Arc::clone(&call));
         let standing = Standing::default();
-        let stands = async move { task.stand(&standing, Duration::ZERO).await };
+        let stands = async move { stand(&task, &standing, Duration::ZERO).await };
         assert_eq!(CallTask::new(Arc::clone(&call), stands).await, None);
         assert_eq!(call.now(), call.arrived() + seconds(1));
         drop(call);

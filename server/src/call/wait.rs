@@ -86,6 +86,11 @@ impl WaitTimes {
         Duration::from_nanos(self.waited_ns)
     }
 
+    /// The same times with another queued time.
+    pub(crate) fn with_queued(self, queued: Duration) -> Self {
+        Self { queued_ns: nanos(queued), ..self }
+    }
+
     /// The same times, with `waited` replaced by the part that was not already counted.
     pub(crate) fn with_waited(self, waited: Duration) -> Self {
         Self { waited_ns: nanos(waited), ..self }

@@ -98,7 +98,7 @@ impl WaitState {
         self.task.load(Relaxed) == cx.waker().data().addr()
     }
 
-    fn begin(&self, wait: Wait, arrived: Instant) {
+    pub(super) fn begin(&self, wait: Wait, arrived: Instant) {
         self.start.store(since(arrived, wait.start), Relaxed);
         self.set_last(wait);
         self.waited.store(NONE, Relaxed);

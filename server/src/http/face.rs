@@ -1,6 +1,6 @@
 //! The HTTP face: `/long_sync`, health checks, `/metrics`, `/stats.json`, and `/` with commands to try.
 
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -163,8 +163,13 @@ async fn long_sync(call: &Call, planned: PlanResult) -> Result<Response<Body>, E
         return Err(call.ending_by(fault));
     }
     let start = call.arrived();
-    let wait = call.first_wait(start, &plan);
-    let spent = call.wait(wait).await;
+    let (wait, spent) = if call.stands(&plan) {
+        call.begin_queued(start, &plan);
+        poll_fn(|cx| call.poll_queued(cx)).await?
+    } else {
+        let wait = call.first_wait(start, &plan);
+        (wait, call.wait(wait).await)
+    };
     if let Some(fault) = plan.fault_at(FaultMoment::After) {
         return Err(call.ending_after(fault, wait, spent));
     }

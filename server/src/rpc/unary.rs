@@ -45,6 +45,8 @@ struct Waiting {
 /// The state of the wait.
 enum Step {
     Under(Wait),
+    /// The call stands in the server's queue, or is served by one of its workers.
+    Queued,
     Over(WaitTimes),
 }
 
@@ -84,8 +86,12 @@ impl Waiting {
         {
             self.rest = None;
         }
-        if let Step::Under(wait) = self.wait {
-            let spent = ready!(call.poll_wait(wait, cx));
+        let ended = match self.wait {
+            Step::Under(wait) => Some((wait, ready!(call.poll_wait(wait, cx)))),
+            Step::Queued => Some(ready!(call.poll_queued(cx))?),
+            Step::Over(_) => None,
+        };
+        if let Some((wait, spent)) = ended {
             if let Some(fault) = self.plan.fault_at(FaultMoment::After) {
                 return Poll::Ready(Err(call.ending_after(fault, wait, spent)));
             }
@@ -132,7 +138,12 @@ fn begin_wait(
     }
     call.expect_fault(plan.fault.as_deref());
     let rest = Some(request).filter(|request| !request.is_end());
-    let wait = Step::Under(call.first_wait(arrived.at, &plan));
+    let wait = if call.stands(&plan) {
+        call.begin_queued(arrived.at, &plan);
+        Step::Queued
+    } else {
+        Step::Under(call.first_wait(arrived.at, &plan))
+    };
     Ok(Waiting { rest, wait, plan, received_at })
 }
 

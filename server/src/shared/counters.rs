@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use longsync_behavior::{Behavior, FaultClause};
 
 use crate::shared::fault_counts::FaultCounts;
+use crate::shared::queue::QueueCounts;
 
 /// Defines the kinds and their names from one list, so that none is forgotten.
 macro_rules! kinds {
@@ -75,11 +76,13 @@ pub enum Outcome {
     Hung,
     /// With its connection, which its behavior, or that of another call, planned to drop.
     Dropped,
+    /// Refused at once, because the server's queue was full.
+    Shed,
 }
 
 impl Outcome {
     /// All outcomes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Answered,
         Self::Refused,
         Self::DeadlineExceeded,
@@ -89,6 +92,7 @@ impl Outcome {
         Self::Reset,
         Self::Hung,
         Self::Dropped,
+        Self::Shed,
     ];
 }
 
@@ -105,6 +109,7 @@ impl Outcome {
             Self::Reset => "reset",
             Self::Hung => "hung",
             Self::Dropped => "dropped",
+            Self::Shed => "shed",
         }
     }
 }
@@ -209,6 +214,9 @@ pub struct Snapshot {
     ended: [[u64; Outcome::ALL.len()]; CallKind::ALL.len()],
     lateness: DurationHistogram,
     cancelled_after: DurationHistogram,
+    /// [`None`] if the behavior has no queue.
+    queued: Option<Box<DurationHistogram>>,
+    queue: Option<QueueCounts>,
     faults: FaultCounts,
 }
 
@@ -220,6 +228,8 @@ impl Snapshot {
             ended: [[0; Outcome::ALL.len()]; CallKind::ALL.len()],
             lateness: DurationHistogram::new(),
             cancelled_after: DurationHistogram::new(),
+            queued: behavior.queue().map(|_| Box::new(DurationHistogram::new())),
+            queue: None,
             faults: FaultCounts::new(behavior),
         }
     }
@@ -240,6 +250,18 @@ impl Snapshot {
         self.cancelled_after.record(after);
     }
 
+    /// A call or message that was queued for this long begins service.
+    pub(crate) fn queued_for(&mut self, queued: Duration) {
+        if let Some(histogram) = &mut self.queued {
+            histogram.record(queued);
+        }
+    }
+
+    /// The same counts, with those of the queue.
+    pub(crate) fn with_queue(self, queue: Option<QueueCounts>) -> Self {
+        Self { queue, ..self }
+    }
+
     pub(crate) fn fault(&mut self, clause: &FaultClause) {
         self.faults.apply(clause);
     }
@@ -253,6 +275,9 @@ impl Snapshot {
         }
         self.lateness.add(&other.lateness);
         self.cancelled_after.add(&other.cancelled_after);
+        if let (Some(sum), Some(other)) = (&mut self.queued, &other.queued) {
+            sum.add(other);
+        }
         self.faults.add(&other.faults);
     }
 
@@ -262,6 +287,9 @@ impl Snapshot {
         self.ended = [[0; Outcome::ALL.len()]; CallKind::ALL.len()];
         self.lateness.clear();
         self.cancelled_after.clear();
+        if let Some(queued) = &mut self.queued {
+            queued.clear();
+        }
         self.faults.clear();
     }
 
@@ -290,6 +318,17 @@ impl Snapshot {
     /// its clause in the server's behavior, and `(caller)` for those of all behaviors that callers bring.
     pub fn faults(&self) -> impl Iterator<Item = (&str, u64)> {
         self.faults.all()
+    }
+
+    /// For each call and message that began service in the server's queue, how long it had stood. [`None`] if
+    /// the server has no queue.
+    pub fn queued(&self) -> Option<&DurationHistogram> {
+        self.queued.as_deref()
+    }
+
+    /// What the server's queue holds and has counted. [`None`] if it has none.
+    pub fn queue(&self) -> Option<QueueCounts> {
+        self.queue
     }
 
     /// For each cancelled call, how long it had waited.

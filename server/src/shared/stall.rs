@@ -27,7 +27,16 @@ impl StallClock {
 
     /// How long a call whose wait begins at `start` is queued, if it could be served `after` that.
     pub(crate) fn queued_at(&self, start: Instant, after: Duration) -> Duration {
-        let origin = self.origin.get_or_init(|| start);
-        self.stall.queued_at(start.saturating_duration_since(*origin) + after)
+        let origin = self.origin(start);
+        self.stall.queued_at(start.saturating_duration_since(origin) + after)
+    }
+
+    /// The time from which the windows are counted, for a call whose wait begins at `start`.
+    pub(crate) fn origin(&self, start: Instant) -> Instant {
+        *self.origin.get_or_init(|| start)
+    }
+
+    pub(crate) fn stall(&self) -> &Stall {
+        &self.stall
     }
 }

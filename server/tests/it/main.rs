@@ -25,6 +25,7 @@ mod lateness;
 mod limits;
 mod memory;
 mod page;
+mod queue;
 mod reflection;
 mod running;
 mod scope;

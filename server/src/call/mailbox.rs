@@ -1,0 +1,43 @@
+//! How the messages of an exchange learn that their services begin.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+/// The messages that have begun service and of which their exchange does not know yet.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox(Mutex<Post>);
+
+#[derive(Debug, Default)]
+struct Post {
+    /// The number of each message, and when its service began.
+    started: Vec<(u64, Instant)>,
+    /// The exchange's task.
+    waker: Option<Waker>,
+}
+
+impl Mailbox {
+    /// The service of a message begins at `since`, which may have passed.
+    pub(crate) fn starts_at(&self, order: u64, since: Instant) {
+        let waker = {
+            let mut post = self.post();
+            post.started.push((order, since));
+            post.waker.take()
+        };
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Takes what has come, in the order in which it came. The exchange's task is woken for what comes later.
+    pub(crate) fn take(&self, cx: &Context<'_>) -> Vec<(u64, Instant)> {
+        let mut post = self.post();
+        match &mut post.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        std::mem::take(&mut post.started)
+    }
+
+    fn post(&self) -> MutexGuard<'_, Post> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,193 @@
+//! The wait of a call that stands in the server's queue: for Envoy's delay, for a worker, for the service.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use longsync_behavior::{Fault, FaultMoment};
+
+use super::Call;
+use crate::call::deadline::Deadline;
+use crate::call::ending::Ending;
+use crate::call::plan::Plan;
+use crate::call::standing::Standing;
+use crate::call::wait::{Wait, WaitTimes};
+use crate::shared::queue::{Arrival, Arrived, Seat, Waking};
+
+/// A wait whose service begins when the queue says so.
+#[derive(Debug)]
+pub(super) struct QueuedWait {
+    /// [`None`] before the call has arrived in the queue, and after it has left.
+    seat: Option<Seat>,
+    /// The wait as if its service began at once.
+    wait: Wait,
+    /// How long the call is held, by Envoy's headers, before it arrives in the queue.
+    held: Duration,
+    /// Whether it holds its worker until the call ends.
+    hangs: bool,
+    stage: Stage,
+}
+
+#[derive(Debug, Clone)]
+enum Stage {
+    Held,
+    Standing(Arc<Standing>),
+    Serving(Wait),
+}
+
+impl QueuedWait {
+    /// When the call arrives in the queue.
+    fn enters(&self) -> Instant {
+        Wait::new(self.wait.start, self.held).due()
+    }
+
+    /// The wait of a call that stands: what is known of it until its service begins.
+    fn standing(&self) -> Wait {
+        self.wait.after_standing(Duration::MAX)
+    }
+
+    fn serving(&self, since: Instant) -> Wait {
+        self.wait.after_standing(since.saturating_duration_since(self.enters()))
+    }
+
+    /// The wait, if it is known when its service begins.
+    fn started(&self) -> Option<Wait> {
+        match &self.stage {
+            Stage::Held => None,
+            Stage::Standing(standing) => standing.start().map(|since| self.serving(since)),
+            Stage::Serving(wait) => Some(*wait),
+        }
+    }
+
+    /// How much of the time that it has waited it was queued.
+    pub(super) fn queued_within(&self, waited: Duration) -> Duration {
+        let most = waited.saturating_sub(self.held);
+        self.started().map_or(most, |wait| wait.queued().min(most))
+    }
+}
+
+impl Call {
+    /// Whether a call with this plan stands in the server's queue. One that Envoy's headers abort does not get
+    /// that far.
+    #[inline]
+    pub(crate) fn stands(&self, plan: &Plan) -> bool {
+        self.worker().shared().queue.is_some() && !plan.is_aborted()
+    }
+
+    /// Begins a wait in the server's queue from `start`, for [`Call::poll_queued`].
+    #[cold]
+    pub(crate) fn begin_queued(&self, start: Instant, plan: &Plan) {
+        let held = self.envoy("").map_or(Duration::ZERO, |envoy| envoy.delay);
+        let fault = plan.fault_at(FaultMoment::After);
+        let hangs = fault.is_some_and(|fault| *fault.fault() == Fault::Hang);
+        let wait = Wait::new(start, plan.delay());
+        let queued = QueuedWait { seat: None, wait, held, hangs, stage: Stage::Held };
+        self.state().queued = Some(Box::new(queued));
+    }
+
+    /// Ready once the wait in the server's queue is over, and at once if that is full. Polled with the context
+    /// of the call's own task.
+    #[cold]
+    pub(crate) fn poll_queued(&self, cx: &Context<'_>) -> Poll<Result<(Wait, WaitTimes), Ending>> {
+        loop {
+            let (stage, standing, enters) = {
+                let state = self.state();
+                let Some(queued) = &state.queued else { return Poll::Pending };
+                (queued.stage.clone(), queued.standing(), queued.enters())
+            };
+            match stage {
+                Stage::Held if self.reached(self.now()) < enters => {
+                    self.waiting.begin(standing, self.arrived);
+                    self.wait_until(enters);
+                    return Poll::Pending;
+                }
+                Stage::Held => self.enter_queue()?,
+                Stage::Standing(place) => match place.poll_start(cx) {
+                    Poll::Ready(since) => self.begin_service(since),
+                    Poll::Pending => {
+                        self.waiting.begin(standing, self.arrived);
+                        self.wait_for_more();
+                        return Poll::Pending;
+                    }
+                },
+                Stage::Serving(wait) => {
+                    let spent = ready!(self.poll_wait(wait, cx));
+                    self.end_service();
+                    return Poll::Ready(Ok((wait, spent)));
+                }
+            }
+        }
+    }
+
+    fn enter_queue(&self) -> Result<(), Ending> {
+        let worker = self.worker();
+        let Some(queue) = &worker.shared().queue else { return Ok(()) };
+        let deadline = self.deadline().map(Deadline::at);
+        let arrival = {
+            let state = self.state();
+            let Some(queued) = &state.queued else { return Ok(()) };
+            let service = queued.wait.planned().saturating_sub(queued.held);
+            let service = Some(service).filter(|_| !queued.hangs);
+            Arrival { at: queued.enters(), service, deadline, is_message: false }
+        };
+        let mut place = None;
+        let arrived = queue.arrive(worker, arrival, || {
+            Waking::Call(Arc::clone(place.insert(Arc::new(Standing::default()))))
+        });
+        match arrived {
+            Arrived::Serving { seat, since } => {
+                self.sits(seat);
+                self.begin_service(since);
+            }
+            Arrived::Standing(seat) => {
+                self.sits(seat);
+                if let (Some(queued), Some(place)) = (&mut self.state().queued, place) {
+                    queued.stage = Stage::Standing(place);
+                }
+            }
+            Arrived::Shed(queue) => return Err(Ending::Shed(queue)),
+        }
+        Ok(())
+    }
+
+    fn sits(&self, seat: Seat) {
+        if let Some(queued) = &mut self.state().queued {
+            queued.seat = Some(seat);
+        }
+    }
+
+    fn begin_service(&self, since: Instant) {
+        let began = self.state().queued.as_mut().map(|queued| {
+            let wait = queued.serving(since);
+            queued.stage = Stage::Serving(wait);
+            wait
+        });
+        if let Some(wait) = began {
+            self.worker().counters().queued_for(wait.queued());
+        }
+    }
+
+    fn end_service(&self) {
+        let hangs = self.state().queued.as_ref().is_some_and(|queued| queued.hangs);
+        if !hangs {
+            self.leave_queue();
+        }
+    }
+
+    /// Gives back the call's place in the queue, or its worker, if it has one.
+    #[inline]
+    pub(super) fn leave_queue(&self) {
+        if self.worker().shared().queue.is_some() {
+            // Dropped without the lock, because the queue takes its own and wakes other calls.
+            let seat = self.state().queued.as_mut().and_then(|queued| queued.seat.take());
+            drop(seat);
+        }
+    }
+
+    /// When the wait of a call that stood is due, if its service has begun in the meantime.
+    #[cold]
+    pub(super) fn queued_due(&self) -> Option<Instant> {
+        self.worker().shared().queue.as_ref()?;
+        Some(self.state().queued.as_ref()?.started()?.due())
+    }
+}

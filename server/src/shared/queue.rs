@@ -1,0 +1,320 @@
+//! The simulated queue in front of a server's workers, driven by its calls.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use longsync_behavior::queue::{Entry, QueuedCall, ServiceStart, StallGate, Ticket, VirtualQueue};
+use longsync_behavior::{Behavior, Queue};
+use longsync_timer::WakeReason;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use crate::call::mailbox::Mailbox;
+use crate::call::standing::Standing;
+use crate::call::wait::nanos;
+use crate::shared::Shared;
+use crate::worker::Worker;
+
+/// The queue of a server, shared by the calls of all its workers.
+///
+/// Every event is a short time under one lock; calls that begin service are woken after it. Calls attend to
+/// their own ends, at which they give their seats back. What is due when no call is there, as the end of the
+/// work of an abandoned call, is attended to by a driver: a task that exists only while there is such a thing.
+#[derive(Debug)]
+pub(crate) struct SharedQueue {
+    queue: Arc<Queue>,
+    state: Mutex<QueueState>,
+    /// Tells the driver that something is due earlier than what it waits for.
+    earlier: Notify,
+}
+
+#[derive(Debug)]
+struct QueueState {
+    /// Its moments are nanoseconds since the server's first worker was made.
+    calls: VirtualQueue<Waking, Option<StallGate>>,
+    has_gate: bool,
+    /// When services of messages end: nothing attends to them while their client does not read.
+    message_ends: BinaryHeap<Reverse<u64>>,
+    /// What the driver waits for. [`None`] if there is no driver.
+    driver: Option<u64>,
+}
+
+/// How something that stands learns that its service begins.
+#[derive(Debug)]
+pub(crate) enum Waking {
+    /// A call.
+    Call(Arc<Standing>),
+    /// The message with this number of an exchange.
+    Message { mailbox: Arc<Mailbox>, order: u64, service: Option<Duration> },
+}
+
+/// Something that arrives in the queue.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival {
+    pub(crate) at: Instant,
+    /// [`None`] if it holds its worker until it ends.
+    pub(crate) service: Option<Duration>,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) is_message: bool,
+}
+
+/// What becomes of it.
+#[derive(Debug)]
+pub(crate) enum Arrived {
+    /// Its service has begun.
+    Serving { seat: Seat, since: Instant },
+    /// It stands until it is woken.
+    Standing(Seat),
+    /// The queue is full.
+    Shed(Arc<Queue>),
+}
+
+/// A place in the queue, or a worker. It is given back when this is dropped: after a service that has ended,
+/// at its planned end; before that, the queue decides what becomes of the rest of the work.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    worker: Arc<Worker>,
+    ticket: Ticket,
+}
+
+/// What a queue has counted, and what it currently holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct QueueCounts {
+    /// How many calls and messages stand.
+    pub standing: u64,
+    /// How many workers are busy.
+    pub busy: u64,
+    /// How many calls and messages were refused because the queue was full.
+    pub shed: u64,
+    /// How much work was done for calls that had ended.
+    pub wasted: Duration,
+}
+
+/// What has to be done about the driver.
+enum DriverNeed {
+    Nothing,
+    Start,
+    Tell,
+}
+
+impl SharedQueue {
+    /// The queue of a behavior. [`None`] if it has none.
+    pub(crate) fn of(behavior: &Behavior) -> Option<Self> {
+        let queue = behavior.queue()?;
+        let state = QueueState {
+            calls: VirtualQueue::with_gate(queue, None),
+            has_gate: false,
+            message_ends: BinaryHeap::new(),
+            driver: None,
+        };
+        let earlier = Notify::new();
+        Some(Self { queue: Arc::new(*queue), state: Mutex::new(state), earlier })
+    }
+
+    pub(crate) fn counts(&self) -> QueueCounts {
+        let calls = &self.state().calls;
+        QueueCounts {
+            standing: calls.standing() as u64,
+            busy: calls.busy() as u64,
+            shed: calls.shed(),
+            wasted: calls.wasted(),
+        }
+    }
+
+    /// Something arrives. If it has to stand, `waking` makes what wakes it.
+    pub(crate) fn arrive(
+        &self,
+        worker: &Arc<Worker>,
+        arrival: Arrival,
+        waking: impl FnOnce() -> Waking,
+    ) -> Arrived {
+        let shared = worker.shared();
+        let at = since_start(shared, arrival.at);
+        let call = QueuedCall {
+            service: arrival.service.map(nanos),
+            deadline: arrival.deadline.map(|deadline| since_start(shared, deadline)),
+        };
+        let entry = self.with(worker, |state, started| {
+            state.set_gate(shared, arrival.at, started);
+            let entry = state.calls.arrive(at, call, waking, started);
+            if let (Entry::Serving { since, .. }, Some(service), true) =
+                (entry, call.service, arrival.is_message)
+            {
+                state.message_ends.push(Reverse(since.saturating_add(service)));
+            }
+            entry
+        });
+        let seat = |ticket| Seat { worker: Arc::clone(worker), ticket };
+        match entry {
+            Entry::Serving { ticket, since } => {
+                Arrived::Serving { seat: seat(ticket), since: instant(shared, since) }
+            }
+            Entry::Standing(ticket) => Arrived::Standing(seat(ticket)),
+            Entry::Shed => Arrived::Shed(Arc::clone(&self.queue)),
+        }
+    }
+
+    fn leave(&self, worker: &Arc<Worker>, ticket: Ticket) {
+        let now = since_start(worker.shared(), worker.timer().now());
+        self.with(worker, |state, started| state.calls.leave(now, ticket, started));
+    }
+
+    /// An operation: afterwards, those that it lets begin service are woken, and the driver knows what is due.
+    fn with<T>(
+        &self,
+        worker: &Arc<Worker>,
+        operation: impl FnOnce(&mut QueueState, &mut Vec<ServiceStart<Waking>>) -> T,
+    ) -> T {
+        let mut started = Vec::new();
+        let (result, need) = {
+            let mut state = self.state();
+            let result = operation(&mut state, &mut started);
+            state.note_ends(&started);
+            (result, state.driver_need())
+        };
+        for start in started {
+            start.waiting.starts_at(instant(worker.shared(), start.since));
+        }
+        match need {
+            DriverNeed::Nothing => {}
+            DriverNeed::Start => self.start_driver(worker),
+            DriverNeed::Tell => self.earlier.notify_one(),
+        }
+        result
+    }
+
+    #[cold]
+    fn start_driver(&self, worker: &Arc<Worker>) {
+        match Handle::try_current() {
+            Ok(runtime) if !worker.is_drained() => {
+                runtime.spawn(drive(Driver { worker: Arc::clone(worker), is_over: false }));
+            }
+            // The server is stopping, and nobody waits for what is due.
+            _ => self.state().driver = None,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waking {
+    fn starts_at(&self, since: Instant) {
+        match self {
+            Self::Call(standing) => standing.starts_at(since),
+            Self::Message { mailbox, order, .. } => mailbox.starts_at(*order, since),
+        }
+    }
+}
+
+impl QueueState {
+    /// Sets the gate at the first arrival: the windows of a stall may be counted from the first call.
+    fn set_gate(&mut self, shared: &Shared, at: Instant, started: &mut Vec<ServiceStart<Waking>>) {
+        if self.has_gate {
+            return;
+        }
+        self.has_gate = true;
+        if let Some(stall) = &shared.stall {
+            let gate = StallGate::new(stall.stall().clone(), since_start(shared, stall.origin(at)));
+            self.calls.set_gate(0, Some(gate), started);
+        }
+    }
+
+    fn note_ends(&mut self, started: &[ServiceStart<Waking>]) {
+        for start in started {
+            if let Waking::Message { service: Some(service), .. } = &start.waiting {
+                self.message_ends.push(Reverse(start.since.saturating_add(nanos(*service))));
+            }
+        }
+        let now = self.calls.clock();
+        while self.message_ends.peek().is_some_and(|Reverse(end)| *end <= now) {
+            self.message_ends.pop();
+        }
+    }
+
+    /// When the driver must advance the queue.
+    fn next_unattended(&self) -> Option<u64> {
+        let ends = self.message_ends.peek().map(|Reverse(end)| *end);
+        // A worker that becomes free matters only to those that stand.
+        let ends = ends.filter(|_| self.calls.standing() > 0);
+        self.calls.next_unattended().into_iter().chain(ends).min()
+    }
+
+    fn driver_need(&mut self) -> DriverNeed {
+        let Some(due) = self.next_unattended() else { return DriverNeed::Nothing };
+        let need = match self.driver {
+            None => DriverNeed::Start,
+            Some(waits) if due < waits => DriverNeed::Tell,
+            Some(_) => return DriverNeed::Nothing,
+        };
+        self.driver = Some(due);
+        need
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(queue) = &self.worker.shared().queue {
+            queue.leave(&self.worker, self.ticket);
+        }
+    }
+}
+
+/// The driver, as the queue knows it. If its runtime ends before it, the next event starts another.
+struct Driver {
+    worker: Arc<Worker>,
+    /// Whether nothing was due. The queue may have another driver since then.
+    is_over: bool,
+}
+
+impl Driver {
+    /// What is due next. [`None`] if nothing is: then this is no longer the queue's driver.
+    fn next_due(&mut self) -> Option<Instant> {
+        let shared = self.worker.shared();
+        let mut state = shared.queue.as_ref()?.state();
+        state.driver = state.next_unattended();
+        self.is_over = state.driver.is_none();
+        state.driver.map(|due| instant(shared, due))
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(queue) = self.worker.shared().queue.as_ref().filter(|_| !self.is_over) {
+            queue.state().driver = None;
+        }
+    }
+}
+
+async fn drive(mut driver: Driver) {
+    let worker = Arc::clone(&driver.worker);
+    let Some(queue) = &worker.shared().queue else { return };
+    while let Some(due) = driver.next_due() {
+        if worker.is_drained() {
+            return;
+        }
+        tokio::select! {
+            woken = worker.timer().sleep_until(due) => {
+                if woken == WakeReason::Fired {
+                    return;
+                }
+                let now = since_start(worker.shared(), worker.timer().now());
+                queue.with(&worker, |state, started| state.calls.advance(now, started));
+            }
+            () = queue.earlier.notified() => {}
+        }
+    }
+}
+
+/// A moment as the queue counts it.
+fn since_start(shared: &Shared, at: Instant) -> u64 {
+    nanos(shared.uptime(at))
+}
+
+fn instant(shared: &Shared, nanos: u64) -> Instant {
+    shared.began() + Duration::from_nanos(nanos)
+}
