@@ -27,14 +27,19 @@ impl Mailbox {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// Takes what has come, in the order in which it came. The exchange's task is woken for what comes later.
-    pub(crate) fn take(&self, cx: &Context<'_>) -> Vec<(u64, Instant)> {
+    /// Whether something has come. The exchange's task is woken when something else does.
+    pub(crate) fn has_post(&self, cx: &Context<'_>) -> bool {
         let mut post = self.post();
         match &mut post.waker {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
-        std::mem::take(&mut post.started)
+        !post.started.is_empty()
+    }
+
+    /// Takes what has come, in the order in which it came.
+    pub(crate) fn take(&self) -> Vec<(u64, Instant)> {
+        std::mem::take(&mut self.post().started)
     }
 
     fn post(&self) -> MutexGuard<'_, Post> {

@@ -9,6 +9,7 @@ use longsync_behavior::{Fault, FaultMoment};
 use super::Call;
 use crate::call::deadline::Deadline;
 use crate::call::ending::Ending;
+use crate::call::mailbox::Mailbox;
 use crate::call::plan::Plan;
 use crate::call::standing::Standing;
 use crate::call::wait::{Wait, WaitTimes};
@@ -148,6 +149,29 @@ impl Call {
             Arrived::Shed(queue) => return Err(Ending::Shed(queue)),
         }
         Ok(())
+    }
+
+    /// A message of the call arrives in the queue. If it has to stand, `mailbox` is told when its service begins,
+    /// by its number.
+    #[cold]
+    pub(crate) fn enter_message(
+        &self,
+        at: Instant,
+        service: Option<Duration>,
+        mailbox: &Arc<Mailbox>,
+        order: u64,
+    ) -> Option<Arrived> {
+        let worker = self.worker();
+        // A call with a message that hangs ends at its deadline all the same.
+        let deadline = self.deadline().map(Deadline::at);
+        let arrival = Arrival { at, service, deadline, is_message: true };
+        let waking = || Waking::Message { mailbox: Arc::clone(mailbox), order, service };
+        Some(worker.shared().queue.as_ref()?.arrive(worker, arrival, waking))
+    }
+
+    /// Counts how long a message stood whose service begins.
+    pub(crate) fn count_queued(&self, queued: Duration) {
+        self.worker().counters().queued_for(queued);
     }
 
     fn sits(&self, seat: Seat) {

@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::shared::Shared;
 use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
 use crate::shared::format::Format;
+use crate::shared::queue::SharedQueue;
 
 const COUNTER: MetricType = MetricType::Counter;
 
@@ -32,6 +33,24 @@ const LATENESS_BUCKETS: &[u64] = &[
     50_000_000,
     100_000_000,
     1_000_000_000,
+];
+const QUEUED_BUCKETS: &[u64] = &[
+    0,
+    100_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    20_000_000,
+    50_000_000,
+    100_000_000,
+    200_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_000_000_000,
+    5_000_000_000,
+    10_000_000_000,
+    60_000_000_000,
 ];
 const CANCELLED_AFTER_BUCKETS: &[u64] = &[
     1_000_000,
@@ -92,7 +111,8 @@ impl Collector for WorkerMetrics {
             calls(&mut encoder, snapshot)?;
             faults(&mut encoder, snapshot, &self.0)?;
             held(&mut encoder, snapshot, &self.0)?;
-            figures(&mut encoder, snapshot)
+            figures(&mut encoder, snapshot)?;
+            queue(&mut encoder, &self.0)
         })
     }
 }
@@ -170,7 +190,11 @@ fn held(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot, shared: &Share
 }
 
 fn figures(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Result {
-    for (name, help, figure, bounds) in [
+    let queued = snapshot.queued().map(|queued| {
+        let help = "How long each call and message that began service had stood in the queue";
+        ("queued", help, queued, QUEUED_BUCKETS)
+    });
+    let always = [
         (
             "lateness",
             "How long after its due time each wait that ran out ended",
@@ -183,12 +207,32 @@ fn figures(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Res
             snapshot.cancelled_after(),
             CANCELLED_AFTER_BUCKETS,
         ),
-    ] {
+    ];
+    for (name, help, figure, bounds) in always.into_iter().chain(queued) {
         let seconds = Some(&Unit::Seconds);
         let metric = encoder.encode_descriptor(name, help, seconds, MetricType::Histogram)?;
         HistogramBuckets { figure, bounds }.encode(metric)?;
     }
     Ok(())
+}
+
+/// What the server's queue holds and has counted, if it has one.
+fn queue(encoder: &mut DescriptorEncoder<'_>, shared: &Shared) -> fmt::Result {
+    let Some(counts) = shared.queue.as_ref().map(SharedQueue::counts) else { return Ok(()) };
+    for (name, help, value) in [
+        ("queue_standing", "Calls and messages that stand in the queue", counts.standing),
+        ("queue_busy", "Workers of the queue that are busy", counts.busy),
+    ] {
+        encoder.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)?;
+    }
+    let help = "Calls and messages that were refused because the queue was full";
+    encoder
+        .encode_descriptor("queue_shed", help, None, COUNTER)?
+        .encode_counter::<NoLabelSet, _, u64>(&counts.shed, None)?;
+    let help = "The planned service of calls that had ended before it did";
+    encoder
+        .encode_descriptor("wasted", help, Some(&Unit::Seconds), COUNTER)?
+        .encode_counter::<NoLabelSet, _, u64>(&counts.wasted.as_secs_f64(), None)
 }
 
 struct HistogramBuckets<'a> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::shared::Shared;
 use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
+use crate::shared::queue::{QueueCounts, SharedQueue};
 
 /// The width of a bucket is at most 1 / 2^`PRECISION_BITS` of its values: a sixteenth.
 const PRECISION_BITS: u32 = 4;
@@ -15,16 +16,23 @@ const PRECISION_BITS: u32 = 4;
 /// Renders the counters and the uptime at `now`.
 pub(super) fn render(shared: &Shared, now: Instant) -> String {
     let (uptime, connections) = (shared.uptime(now), shared.open_connections());
-    shared.counters.read(|snapshot| json(snapshot, uptime, connections))
+    let queue = shared.queue.as_ref().map(SharedQueue::counts);
+    shared.counters.read(|snapshot| json(snapshot, uptime, connections, queue))
 }
 
-fn json(snapshot: &Snapshot, uptime: Duration, connections: usize) -> String {
+fn json(
+    snapshot: &Snapshot,
+    uptime: Duration,
+    connections: usize,
+    queue: Option<QueueCounts>,
+) -> String {
     let started = CallKind::ALL.map(|kind| (kind.name(), snapshot.calls_started(kind).to_string()));
     let ended = CallKind::ALL.map(|kind| {
         let of = |outcome| snapshot.calls_ended(kind, outcome).to_string();
         (kind.name(), object(Outcome::ALL.map(|outcome| (outcome.name(), of(outcome)))))
     });
-    let mut json = object([
+    let queue = queue.map(|counts| ("queue", queue_of(snapshot, counts)));
+    let always = [
         ("schema", "\"longsync.stats/v1\"".to_owned()),
         ("uptime_ns", uptime.as_nanos().to_string()),
         ("connections", connections.to_string()),
@@ -34,9 +42,21 @@ fn json(snapshot: &Snapshot, uptime: Duration, connections: usize) -> String {
         ("faults", faults(snapshot)),
         ("lateness", figure(snapshot.lateness())),
         ("cancelled_after", figure(snapshot.cancelled_after())),
-    ]);
+    ];
+    let mut json = object(always.into_iter().chain(queue));
     json.push('\n');
     json
+}
+
+/// What a server's queue holds and has counted.
+fn queue_of(snapshot: &Snapshot, counts: QueueCounts) -> String {
+    object([
+        ("standing", counts.standing.to_string()),
+        ("busy", counts.busy.to_string()),
+        ("shed", counts.shed.to_string()),
+        ("wasted_ns", counts.wasted.as_nanos().to_string()),
+        ("queued", snapshot.queued().map_or_else(|| "null".to_owned(), figure)),
+    ])
 }
 
 /// How often each fault was applied, by clause. A clause is visible ASCII.
@@ -136,6 +156,6 @@ mod tests {
         snapshot.start(CallKind::Http);
         snapshot.cancelled(Duration::from_millis(200));
         snapshot.end(CallKind::Http, Outcome::Cancelled);
-        insta::assert_snapshot!(json(&snapshot, Duration::from_secs(3), 2));
+        insta::assert_snapshot!(json(&snapshot, Duration::from_secs(3), 2, None));
     }
 }

@@ -1,5 +1,7 @@
 //! `LongSyncExchange`: answers each request when its own delay is over.
 
+mod standing;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::future;
@@ -13,13 +15,14 @@ use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse, T
 use longsync_behavior::{Fault, FaultClause, FaultMoment};
 use tokio_stream::Stream;
 
+use self::standing::StandingMessages;
 use super::BoxMessages;
 use super::draft::Draft;
 use crate::body::batches::MessageStream;
 use crate::body::intake::{Intake, MessageArrival};
 use crate::body::messages::{ReceivedMessage, Requests};
 use crate::call::Call;
-use crate::call::ending::Ending;
+use crate::call::ending::{Ending, full};
 use crate::call::plan::{AnswerPayload, Ask, Plan, behavior_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
@@ -34,6 +37,8 @@ pub(crate) struct ExchangeAnswers {
     requests: Requests<LongSyncExchangeRequest>,
     have_requests_ended: bool,
     unanswered: BinaryHeap<Reverse<UnansweredRequest>>,
+    /// The requests that are in the server's queue, if it has one.
+    queued: Option<Box<StandingMessages>>,
     /// An answer that waits for room.
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
     /// How many requests were taken from the stream.
@@ -127,6 +132,7 @@ impl ExchangeAnswers {
             requests,
             have_requests_ended: false,
             unanswered: BinaryHeap::new(),
+            queued: None,
             making: None,
             taken: 0,
             hung: 0,
@@ -160,11 +166,12 @@ impl ExchangeAnswers {
         if self.unanswered.peek().is_none_or(|Reverse(first)| first.due > reached) {
             return None;
         }
-        if self.unanswered.len() > 1 {
+        if self.waiting() > 1 {
             self.call.give_slots_back(1);
         }
-        let Reverse(UnansweredRequest { due, id, wait, plan, received_at, .. }) =
+        let Reverse(UnansweredRequest { due, order, id, wait, plan, received_at }) =
             self.unanswered.pop()?;
+        self.leave_queue(order, plan.fault.as_deref());
         self.call.release(behavior_bytes(&plan.applied));
         let spent = self.call.waited(wait, self.attended.end_of(due));
         if let Some(fault) = self.call_fault(FaultMoment::After) {
@@ -250,16 +257,21 @@ impl ExchangeAnswers {
             // In the plan of the first message, it is included.
             plan.add_delay(held);
         }
+        if self.call.stands(&plan) && !self.is_aborted() {
+            let wait = Wait::new(now, plan.delay());
+            let request = UnansweredRequest { due: now, order, id, wait, plan, received_at };
+            self.enter_queue(request, held);
+            return;
+        }
         let wait = self.call.wait_from(now, &plan, held);
         let due = wait.due();
-        self.unanswered.push(Reverse(UnansweredRequest {
-            due,
-            order,
-            id,
-            wait,
-            plan,
-            received_at,
-        }));
+        let request = UnansweredRequest { due, order, id, wait, plan, received_at };
+        self.unanswered.push(Reverse(request));
+    }
+
+    /// How many requests wait for their answers.
+    fn waiting(&self) -> usize {
+        self.unanswered.len() + self.queued.as_ref().map_or(0, |queued| queued.len())
     }
 
     /// The answer to a request with a planned failure that neither waits nor keeps the slot that it took;
@@ -271,7 +283,7 @@ impl ExchangeAnswers {
         plan: &Plan,
         received_at: SystemTime,
     ) -> Option<LongSyncExchangeResponse> {
-        if !self.unanswered.is_empty() {
+        if self.waiting() > 0 {
             self.call.give_slots_back(1);
         }
         self.call.release(plan.held_bytes());
@@ -346,7 +358,7 @@ impl ExchangeAnswers {
     /// Takes a slot for a waiting message, just as for a call; the first message uses the slot of the
     /// exchange itself.
     fn take_slot(&self) -> Result<(), Refusal> {
-        if self.unanswered.is_empty() || self.call.take_slot() {
+        if self.waiting() == 0 || self.call.take_slot() {
             return Ok(());
         }
         Err(Refusal::too_many_in_flight(self.call.limits().max_in_flight))
@@ -398,7 +410,15 @@ impl Stream for ExchangeAnswers {
                 if let Some(fault) = this.call_fault(FaultMoment::Before) {
                     return Poll::Ready(Some(Err(this.call.ending_by(&fault))));
                 }
-                if let Some(ending) = this.begin_due_answer(now) {
+                if let Some(queued) = &this.queued
+                    && queued.has_news(cx)
+                    && let Some(ending) = this.move_queue(now)
+                {
+                    return Poll::Ready(Some(Err(ending)));
+                }
+                if this.making.is_none()
+                    && let Some(ending) = this.begin_due_answer(now)
+                {
                     return Poll::Ready(Some(Err(ending)));
                 }
             }
@@ -408,10 +428,9 @@ impl Stream for ExchangeAnswers {
             if this.have_requests_ended || this.is_aborted() {
                 break;
             }
-            if this.unanswered.len() + this.hung >= limit {
+            if this.waiting() + this.hung >= limit {
                 // With all of them hung, nothing but the end of the requests can end the call.
-                if this.unanswered.is_empty() && this.requests.poll_is_end(cx)? == Poll::Ready(true)
-                {
+                if this.waiting() == 0 && this.requests.poll_is_end(cx)? == Poll::Ready(true) {
                     this.have_requests_ended = true;
                 }
                 this.requests.settle();
@@ -433,8 +452,11 @@ impl Stream for ExchangeAnswers {
                 Poll::Pending => break,
             }
         }
-        match this.unanswered.peek() {
-            Some(Reverse(first)) => this.call.wait_until(first.due),
+        let first = this.unanswered.peek().map(|Reverse(first)| first.due);
+        let enters = this.queued.as_ref().and_then(|queued| queued.next_to_enter());
+        match first.into_iter().chain(enters).min() {
+            Some(due) => this.call.wait_until(due),
+            None if this.waiting() > 0 => this.call.wait_for_more(),
             None if this.have_requests_ended => {
                 let fault = this.fault_at_end();
                 return Poll::Ready(fault.map(|fault| Err(this.call.ending_by(&fault))));
@@ -447,7 +469,7 @@ impl Stream for ExchangeAnswers {
 
 impl Drop for ExchangeAnswers {
     fn drop(&mut self) {
-        self.call.give_slots_back(self.unanswered.len().saturating_sub(1));
+        self.call.give_slots_back(self.waiting().saturating_sub(1));
     }
 }
 

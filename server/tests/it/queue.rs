@@ -1,7 +1,11 @@
 //! The simulated queue: calls stand until a worker is free, and `Timing` says for how long.
 
+mod around;
 mod calls;
 mod ends;
+mod exchanges;
+mod figures;
+mod full;
 
 use std::time::Duration;
 
@@ -39,6 +43,9 @@ fn exact_ms(duration: Duration) -> u128 {
 fn ran_out(planned: u128, queued: u128) -> Figures {
     [Some(planned), Some(queued), Some(planned + queued)]
 }
+
+/// The figures of a call or message that was refused at once.
+const SHED: Figures = [None, None, Some(0)];
 
 /// How a call ended, with which figures, and when, in milliseconds since the clock's start.
 type Seen = (Code, Figures, u128);

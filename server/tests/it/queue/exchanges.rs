@@ -1,0 +1,140 @@
+//! Messages of exchanges stand one by one.
+
+use h2::client::Builder;
+use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse};
+use longsync_server::{CallKind, Limits, Outcome};
+use tonic::Streaming;
+
+use super::*;
+use crate::harness::{Raw, ask, open_stream, timed, wait};
+
+/// The number of a message, its figures, and when its answer came.
+type Answer = (u64, Figures, u128);
+
+async fn answers(
+    clock: Paused,
+    answers: Streaming<LongSyncExchangeResponse>,
+) -> Result<Vec<Answer>> {
+    let mut came = Vec::new();
+    for (at, answer) in timed(clock, answers).await? {
+        came.push((answer.id, figures(answer.timing.as_ref())?, exact_ms(at)));
+    }
+    Ok(came)
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_are_served_one_by_one() -> Result<()> {
+    let server = Memory::start(serving("5ms; queue(workers=1, limit=10)")?).await;
+    let (mut client, clock) = (server.client().await?, Paused::start());
+    let beside = call_at(&client, clock, 20, wait(ms(20)));
+    let requests = [(1, 100), (2, 50), (3, 30)].map(|(id, delay)| ask(id, ms(delay)));
+    let came = client.long_sync_exchange(tokio_stream::iter(requests)).await?.into_inner();
+    let expected =
+        [(1, ran_out(100, 0), 100), (2, ran_out(50, 100), 150), (3, ran_out(30, 150), 180)];
+    assert_eq!(answers(clock, came).await?, expected);
+    assert_eq!(beside.await??, answered(20, 160, 200));
+    assert_eq!(server.snapshot().calls_ended(CallKind::LongSyncExchange, Outcome::Answered), 1);
+    assert_eq!(counts(&server), [0, 0, 0, 0]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_finds_the_queue_full_fails_alone() -> Result<()> {
+    let text = "5ms; queue(workers=1, limit=1, retry_info=1s, pushback=1s)";
+    let server = Memory::start(serving(text)?).await;
+    let (mut client, clock) = (server.client().await?, Paused::start());
+    let requests = [(1, 100), (2, 50), (3, 30), (4, 30)].map(|(id, delay)| ask(id, ms(delay)));
+    let came = client.long_sync_exchange(tokio_stream::iter(requests)).await?.into_inner();
+    let came = timed(clock, came).await?;
+    let mut seen = Vec::new();
+    for (at, answer) in &came {
+        let code = answer.failure.as_ref().map_or(0, |failure| failure.code);
+        seen.push((answer.id, code, figures(answer.timing.as_ref())?, exact_ms(*at)));
+    }
+    let exhausted = Code::ResourceExhausted.into();
+    let expected = [
+        (3, exhausted, SHED, 0),
+        (4, exhausted, SHED, 0),
+        (1, 0, ran_out(100, 0), 100),
+        (2, 0, ran_out(50, 100), 150),
+    ];
+    assert_eq!(seen, expected);
+    let failure = came[0].1.failure.clone().context("it is shed")?;
+    let said = "the queue is full: its 1 worker is busy, and the only call that may stand does: call less often, or later";
+    assert_eq!(failure.message, said);
+    let timing = came[0].1.timing.clone().context("it has a timing")?;
+    assert_eq!((&*timing.behavior, &*timing.fault), ("30ms", ""));
+    assert_eq!(counts(&server), [0, 0, 2, 0]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn envoys_delay_comes_before_the_queue_for_each_message() -> Result<()> {
+    let server = Memory::start(serving("5ms; queue(workers=1, limit=1)")?).await;
+    let mut client = server.client_with(&[("x-envoy-fault-delay-request", "100")]).await?;
+    let clock = Paused::start();
+    let requests = [(1, 50), (2, 10), (3, 10)].map(|(id, delay)| ask(id, ms(delay)));
+    let came = client.long_sync_exchange(tokio_stream::iter(requests)).await?.into_inner();
+    let expected = [(3, SHED, 100), (1, ran_out(150, 0), 150), (2, ran_out(110, 50), 160)];
+    assert_eq!(answers(clock, came).await?, expected);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hung_message_holds_its_worker_until_the_exchange_ends() -> Result<()> {
+    let server = Memory::start(serving("5ms; queue(workers=1, limit=10)")?).await;
+    let (mut client, clock) = (server.client().await?, Paused::start());
+    let (sender, requests) = open_stream();
+    let behavior = "10ms; hang(100%)".to_owned();
+    sender.send(LongSyncExchangeRequest { id: 1, behavior, ..Default::default() })?;
+    sender.send(ask(2, ms(10)))?;
+    let exchange = client.long_sync_exchange(requests).await?;
+    let beside = call_at(&client, clock, 5, wait(ms(20)));
+    clock.until(ms(300)).await;
+    assert_eq!(counts(&server), [2, 1, 0, 0]);
+    drop((exchange, sender));
+    assert_eq!(beside.await??, answered(20, 295, 320));
+    assert_eq!(counts(&server), [0, 0, 0, 0]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_ends_gives_back_its_places_and_slots() -> Result<()> {
+    let limits = Limits { max_in_flight: 4, ..Limits::default() };
+    let behavior = "5ms; queue(workers=1, limit=10)".parse()?;
+    let server = Memory::start(checked(Options { behavior, limits, ..options() })).await;
+    let (mut client, clock) = (server.client().await?, Paused::start());
+    for at in [0, 1_000] {
+        clock.until(ms(at)).await;
+        let (sender, requests) = open_stream();
+        (0..5).try_for_each(|id| sender.send(ask(id, ms(500))))?;
+        let mut exchange = client.long_sync_exchange(requests).await?.into_inner();
+        // The fifth has no slot.
+        assert_eq!(exchange.message().await?.map(|answer| answer.id), Some(4));
+        assert_eq!(counts(&server), [3, 1, 0, 0]);
+        drop((exchange, sender));
+        crate::harness::settle().await;
+        assert_eq!(counts(&server), [0, 0, 0, 0]);
+    }
+    Ok(())
+}
+
+/// The exchange is not polled at the ends of its messages, because its client does not read.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_does_not_hold_up_the_queue() -> Result<()> {
+    let server = Memory::start(serving("5ms; queue(workers=2, limit=10)")?).await;
+    let mut builder = Builder::new();
+    builder.initial_window_size(0);
+    let raw = Raw::with(&builder, server.open().0).await?;
+    let (client, clock) = (server.client().await?, Paused::start());
+    let mut exchange = raw.open("LongSyncExchange", &[]).await?;
+    exchange.send(framed(&ask(1, ms(50))), false)?;
+    exchange.send(framed(&ask(2, ms(80))), false)?;
+    let calls =
+        [call_at(&client, clock, 10, wait(ms(100))), call_at(&client, clock, 11, wait(ms(5)))];
+    let expected = [answered(100, 40, 150), answered(5, 69, 85)];
+    for (call, expected) in calls.into_iter().zip(expected) {
+        assert_eq!(call.await??, expected);
+    }
+    Ok(())
+}
