@@ -15,11 +15,12 @@ use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use longsync_behavior::explain::Explanation;
+use longsync_behavior::queue::theory::QueueForecast;
 use longsync_behavior::{Behavior, Rules};
 use longsync_flags::CommandLine;
 use longsync_server::{Config, Limits, Options, Recordings};
 use longsync_text::duration::LONGEST;
-use longsync_text::quoted;
+use longsync_text::{Rate, quoted};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
@@ -87,6 +88,11 @@ pub(crate) struct Args {
     /// Print statistics for the delays of --behavior, and exit.
     #[arg(long)]
     explain: bool,
+
+    /// With --explain: forecast what the queue of --behavior does to calls that arrive at random at this rate,
+    /// such as 800/s.
+    #[arg(long, value_name = "RATE", value_parser = values::load, requires = "explain")]
+    load: Option<Rate>,
 
     /// The number of worker threads that serve connections; if the load is generated on the same machine,
     /// leave one core free [default: one per core].
@@ -223,7 +229,8 @@ impl Args {
         }
         let behavior = args.read_behavior(&line, &matches)?;
         if args.explain {
-            return Ok(Invocation::Explanation(Explanation(&behavior).to_string()));
+            let text = args.explanation(&behavior).map_err(|why| line.refused("load", why))?;
+            return Ok(Invocation::Explanation(text));
         }
         let note = match args.choose_address(&matches, variable("PORT")) {
             Ok(note) => note,
@@ -288,6 +295,22 @@ impl Args {
             }
             _ => line.refused(id, why),
         })
+    }
+
+    /// Statistics for the behavior's delays, and the forecast for `--load` if that is given.
+    ///
+    /// # Errors
+    /// If there is nothing to forecast.
+    fn explanation(&self, behavior: &Behavior) -> Result<String, String> {
+        let explanation = Explanation(behavior).to_string();
+        let Some(rate) = self.load else { return Ok(explanation) };
+        let forecast = QueueForecast::of(behavior, rate).ok_or_else(|| {
+            let why = "the behavior has no queue to forecast: add one, such as";
+            format!("{why} 'exponential(10ms); queue(workers=8, limit=100)'")
+        })?;
+        let arrivals = "arriving at random, first attempts without a deadline";
+        let load = format!("{:.2} workers would be busy if there were enough", forecast.load);
+        Ok(format!("{explanation}\nat {rate}, {arrivals}: {load}\n{forecast}"))
     }
 
     /// The log filter and the configuration.

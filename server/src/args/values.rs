@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use longsync_server::MOST_WORKERS;
-use longsync_text::quoted;
+use longsync_text::{ParseRateError, Rate, quoted};
 use longsync_timer::check_spin;
 
 const MOST_U32: u64 = u32::MAX as u64;
@@ -128,6 +128,17 @@ fn an_address(text: &str) -> String {
         _ if text.parse::<u16>().is_ok() => format!("write localhost:{text}, or --port {text}"),
         _ => "write an address such as 127.0.0.1:9000 or localhost:9000".to_owned(),
     }
+}
+
+/// Parses a rate at which calls arrive.
+pub(super) fn load(text: &str) -> Result<Rate, String> {
+    let rate: Rate = text.parse().map_err(|why: ParseRateError| why.to_string())?;
+    if rate.is_zero() {
+        return Err(
+            "without calls there is nothing to forecast: write a rate such as 800/s".to_owned()
+        );
+    }
+    Ok(rate)
 }
 
 #[cfg(test)]

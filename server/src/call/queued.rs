@@ -215,3 +215,14 @@ impl Call {
         Some(self.state().queued.as_ref()?.started()?.due())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_queue_costs_calls_without_one_a_pointer() {
+        assert!(size_of::<Call>() <= 368, "{}", size_of::<Call>());
+        assert_eq!(size_of::<Option<Box<QueuedWait>>>(), size_of::<usize>());
+    }
+}

@@ -42,7 +42,7 @@ impl Standing {
     }
 
     /// The start of the wait, if it is known.
-    pub(super) fn start(&self) -> Option<Instant> {
+    pub(crate) fn start(&self) -> Option<Instant> {
         self.stand().start
     }
 

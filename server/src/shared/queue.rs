@@ -318,3 +318,97 @@ fn since_start(shared: &Shared, at: Instant) -> u64 {
 fn instant(shared: &Shared, nanos: u64) -> Instant {
     shared.began() + Duration::from_nanos(nanos)
 }
+
+#[cfg(test)]
+mod tests {
+    use longsync_timer::Clock;
+
+    use super::*;
+    use crate::config::{Config, Options};
+
+    fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    fn workers(behavior: &str, count: usize) -> Vec<Arc<Worker>> {
+        let behavior = behavior.parse().unwrap();
+        let config = Config::new(Options { behavior, ..Options::default() }).unwrap();
+        let shared = Shared::new(config, count);
+        (0..count).map(|index| Worker::of(Arc::clone(&shared), index, Clock::Tokio)).collect()
+    }
+
+    struct Caller {
+        arrived: Arrived,
+        place: Arc<Standing>,
+    }
+
+    impl Caller {
+        /// Arrives on another thread, for which the paused clock waits.
+        async fn arrive(worker: &Arc<Worker>, at: Duration, service: Duration) -> Self {
+            let worker = Arc::clone(worker);
+            let arrival = Arrival {
+                at: worker.shared().began() + at,
+                service: Some(service),
+                deadline: None,
+                is_message: false,
+            };
+            let arrives = move || {
+                let place = Arc::new(Standing::default());
+                let queue = worker.shared().queue.as_ref().unwrap();
+                let waking = || Waking::Call(Arc::clone(&place));
+                let arrived = queue.arrive(&worker, arrival, waking);
+                Self { arrived, place }
+            };
+            tokio::task::spawn_blocking(arrives).await.unwrap()
+        }
+
+        fn since(&self) -> Option<Instant> {
+            match &self.arrived {
+                Arrived::Serving { since, .. } => Some(*since),
+                Arrived::Standing(_) => self.place.start(),
+                Arrived::Shed(_) => None,
+            }
+        }
+    }
+
+    /// When each of some calls began service; none of those that were shed did.
+    async fn starts(worker_threads: usize) -> Vec<Option<Duration>> {
+        let workers = workers("1ms; queue(workers=2, limit=3, order=lifo)", worker_threads);
+        let mut callers = Vec::new();
+        for index in 0..60_u64 {
+            let worker = &workers[usize::try_from(index).unwrap() % worker_threads];
+            let (at, service) = (ms(index * 7 + index % 3), ms(5 + index * 11 % 29));
+            callers.push(Caller::arrive(worker, at, service).await);
+        }
+        tokio::time::sleep(ms(2_000)).await;
+        // A seat is given back as if its call had noticed its end late.
+        let queue = workers[0].shared().queue.as_ref().unwrap();
+        let now = since_start(workers[0].shared(), workers[0].timer().now());
+        queue.with(&workers[0], |state, started| state.calls.advance(now, started));
+        let began = workers[0].shared().began();
+        callers.iter().map(|caller| Some(caller.since()?.duration_since(began))).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_arrivals_begin_service_at_the_same_times_on_one_worker_and_on_four() {
+        let (one, four) = (starts(1).await, starts(4).await);
+        assert_eq!(one, four);
+        assert!(one.contains(&None), "some are refused: {one:?}");
+        assert!(one.iter().flatten().count() > 30, "most are served: {one:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_driver_exists_only_while_something_is_due_that_nobody_attends_to() {
+        let workers = workers("1ms; queue(workers=1, limit=3, abandoned=work)", 1);
+        let queue = workers[0].shared().queue.as_ref().unwrap();
+        let first = Caller::arrive(&workers[0], ms(0), ms(50)).await;
+        let second = Caller::arrive(&workers[0], ms(0), ms(20)).await;
+        assert_eq!(queue.state().driver, None);
+        drop(first);
+        assert!(queue.state().driver.is_some());
+        tokio::time::sleep(ms(60)).await;
+        assert_eq!(second.since(), Some(workers[0].shared().began() + ms(50)));
+        assert_eq!(queue.state().driver, None);
+        assert_eq!(queue.counts().wasted, ms(50));
+    }
+}

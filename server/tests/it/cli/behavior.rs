@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
+use longsync::v1::LongSyncRequest;
+use rustix::process::Signal;
 
-use super::{Running, command, ended, said};
+use super::{Running, command, ended, said, signal};
 use crate::harness::Result;
 
 const TAIL: &str = "lognormal(p50=10ms, p99=200ms)";
@@ -51,6 +53,39 @@ fn an_explanation_is_printed_and_nothing_is_bound() -> Result<()> {
         ["  p50     10ms\n", "  p99     200ms\n", "  max     250ms\n", "of the law as written"]
     {
         assert!(text.contains(row), "{row} is not in {text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_queue_is_forecast_for_a_load_and_each_figure_has_its_source() -> Result<()> {
+    let behavior = "5ms; queue(workers=8, limit=0)";
+    let output = ended(&mut command(&["--explain", "--load", "800/s", "--behavior", behavior]))?;
+    assert_eq!((output.status.code(), said(&output)), (Some(0), String::new()));
+    let text = String::from_utf8(output.stdout)?;
+    for row in [
+        "\nat 800/s, arriving at random, first attempts without a deadline: 4.00 workers would be busy",
+        "\n  refused       3 %         formula\n",
+        "\n  stand         0 %         formula\n",
+        "\n  p99 response  5ms         formula\n",
+    ] {
+        assert!(text.contains(row), "{row} is not in {text}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_load_without_anything_to_forecast_is_refused() -> Result<()> {
+    for (args, right) in [
+        (&["--load", "800/s"][..], "--explain"),
+        (&["--explain", "--load", "800/s"], "the behavior has no queue to forecast"),
+        (&["--explain", "--load", "0/s"], "without calls there is nothing to forecast"),
+        (&["--explain", "--load", "800/d"], "800/s"),
+    ] {
+        let output = ended(&mut command(args))?;
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(said(&output).contains(right), "{args:?}: {}", said(&output));
+        assert!(output.stdout.is_empty(), "{args:?}");
     }
     Ok(())
 }
@@ -229,5 +264,27 @@ fn a_recording_outside_the_folder_is_refused() -> Result<()> {
         nowhere.contains("for '--replay-dir <DIRECTORY>': there is no such folder"),
         "{nowhere}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_log_line_of_a_call_says_how_long_it_was_queued() -> Result<()> {
+    let behavior = "300ms; queue(workers=1, limit=1)";
+    let args = ["--listen", "127.0.0.1:0", "--log", "debug", "--behavior", behavior];
+    let server = Running::start(&mut command(&args))?;
+    let raw = server.raw().await?;
+    let asked = LongSyncRequest::default();
+    let call = || raw.unary(&asked, &[]);
+    let calls = [call().await?, call().await?, call().await?];
+    for call in calls {
+        call.ended().await?;
+    }
+    signal(&server, Signal::TERM)?;
+    let (_, said) = server.ended().await?;
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("call ended")).collect();
+    let [shed, first, second] = &lines[..] else { anyhow::bail!("{said}") };
+    assert!(shed.contains("outcome=shed ") && !shed.contains("queued="), "{shed}");
+    assert!(first.contains("outcome=answered ") && first.contains("queued=\"0s\""), "{first}");
+    assert!(second.contains("queued=\"") && !second.contains("queued=\"0s\""), "{second}");
     Ok(())
 }

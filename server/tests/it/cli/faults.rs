@@ -65,6 +65,7 @@ async fn the_log_line_of_a_call_has_the_fault_that_ended_it() -> Result<()> {
         assert!(line.contains(&format!("outcome={id} ")), "{line}");
         assert_eq!(line.contains("fault="), fault.is_some(), "{line}");
         assert!(line.contains(fault.unwrap_or_default()), "{line}");
+        assert!(!line.contains("queued="), "{line}");
     }
     Ok(())
 }

@@ -104,12 +104,12 @@ async fn a_call_that_has_stood_may_still_end_at_its_deadline() -> Result<()> {
 async fn the_end_of_a_drain_ends_the_calls_that_stand() -> Result<()> {
     let server = Memory::start(serving(FREE)?).await;
     let (client, clock) = (server.client().await?, Paused::start());
-    let served = call_at(&client, clock, 0, wait(ms(1_000)));
+    let in_service = call_at(&client, clock, 0, wait(ms(1_000)));
     let standing = call_at(&client, clock, 10, wait(ms(50)));
     clock.until(ms(100)).await;
     server.worker.drain().await;
     let figures = [Some(1_000), Some(0), Some(200)];
-    assert_eq!(served.await??, (Code::Unavailable, figures, 200));
+    assert_eq!(in_service.await??, (Code::Unavailable, figures, 200));
     let figures = [Some(50), Some(190), Some(190)];
     assert_eq!(standing.await??, (Code::Unavailable, figures, 200));
     assert_eq!(counts(&server), [0, 0, 0, 0]);
