@@ -48,4 +48,6 @@ pub use crate::server::{Server, Stats};
 pub use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
 pub use crate::shared::queue::QueueCounts;
 pub use crate::worker::Worker;
-pub use longsync_behavior::{Behavior, Origin, ParseBehaviorError, Percent, Stall};
+pub use longsync_behavior::{
+    Abandoned, Behavior, Origin, ParseBehaviorError, Percent, Queue, QueueOrder, Stall,
+};

@@ -80,7 +80,7 @@ fn a_load_without_anything_to_forecast_is_refused() -> Result<()> {
         (&["--load", "800/s"][..], "--explain"),
         (&["--explain", "--load", "800/s"], "the behavior has no queue to forecast"),
         (&["--explain", "--load", "0/s"], "without calls there is nothing to forecast"),
-        (&["--explain", "--load", "800/d"], "800/s"),
+        (&["--explain", "--load", "800/d"], "`800/d` is not a rate"),
     ] {
         let output = ended(&mut command(args))?;
         assert_eq!(output.status.code(), Some(2), "{args:?}");

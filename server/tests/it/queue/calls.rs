@@ -61,3 +61,33 @@ async fn http_calls_stand_and_say_for_how_long() -> Result<()> {
     assert_eq!(clock.elapsed(), ms(140));
     Ok(())
 }
+
+/// Calls of several connections, compared with the recursion that defines such a queue: each call takes the
+/// worker that becomes free first.
+#[tokio::test(start_paused = true)]
+async fn many_calls_begin_exactly_when_the_recursion_says() -> Result<()> {
+    const CALLS: u64 = 400;
+    let server = Memory::start(serving("5ms; queue(workers=3, limit=1000)")?).await;
+    let clients = [server.client().await?, server.client().await?, server.client().await?];
+    let clock = Paused::start();
+    let (mut at, mut free, mut seen) = (0, [0; 3], Vec::new());
+    for index in 0..CALLS {
+        // In no order, but with a load just below the workers.
+        let (gap, delay) = (1 + index * 7_919 % 13, 1 + index * 104_729 % 37);
+        at += gap;
+        let client = &clients[usize::try_from(index % 3)?];
+        let call = call_at(client, clock, at, crate::harness::wait(ms(delay)));
+        free.sort_unstable();
+        let start = free[0].max(at);
+        free[0] = start + delay;
+        let (at, start, delay) = (u128::from(at), u128::from(start), u128::from(delay));
+        seen.push((call, answered(delay, start - at, start + delay)));
+    }
+    let mut stood = 0;
+    for (call, expected) in seen {
+        assert_eq!(call.await??, expected);
+        stood += usize::from(expected.1[1] > Some(0));
+    }
+    assert!(stood > 100, "{stood} calls stood");
+    Ok(())
+}
