@@ -54,6 +54,9 @@ def problems(real, expected):
     due = sum(slot["due"] for slot in real["slots"])
     if real["late"] > MOST_LATE * due:
         yield f"{real['late']} of {due} calls were sent late: this machine is too busy"
+    before = [slot for at, slot in enumerate(real["slots"]) if (at + 1) * real["slot_ns"] <= real["trigger_start_ns"]]
+    if sum(slot["good"] for slot in before) < simulate.SHARE_OF_LOAD * sum(slot["due"] for slot in before):
+        yield "it was not whole even before the stall: this machine is too busy"
     if not agree(seconds(real["whole_after_ns"]), expected["whole_after_s"]):
         yield "recovery differs"
     if abs(real["attempts_per_call"] / expected["attempts_per_call"] - 1) > ATTEMPTS:

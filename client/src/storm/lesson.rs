@@ -16,13 +16,16 @@ pub(super) fn lesson(storm: &Storm) -> String {
     if known.is_empty() {
         return "No way ran long enough to teach anything.".to_owned();
     }
-    if known.iter().any(|run| run.was_whole_before() == Some(false)) {
+    // What was sick before its trigger teaches nothing about it.
+    let known: Vec<_> =
+        known.into_iter().filter(|run| run.was_whole_before() == Some(true)).collect();
+    if known.is_empty() {
         return overloaded(storm);
     }
     let (sick, whole): (Vec<_>, Vec<_>) =
         known.into_iter().partition(|run| run.recovery() == Recovery::Not);
     match sick.iter().find(|run| run.way == StormWay::Work).or_else(|| sick.first()) {
-        None => all_whole(storm),
+        None => all_whole(storm, &whole),
         Some(worst) => {
             let mut sentences = vec![of_sick(storm, worst, &whole)];
             sentences.extend(of_back_off(storm, &sick));
@@ -35,7 +38,7 @@ pub(super) fn lesson(storm: &Storm) -> String {
 fn overloaded(storm: &Storm) -> String {
     let load = storm.plan.load;
     let why = if load < LoadShare::CAPACITY {
-        "there is too little room for chance, or the timeout is too short for the service"
+        "the timeout is too short for the service, the room too small for chance, or this machine too busy"
     } else {
         "nobody can serve more than 100 %"
     };
@@ -46,13 +49,13 @@ fn overloaded(storm: &Storm) -> String {
     )
 }
 
-fn all_whole(storm: &Storm) -> String {
+fn all_whole(storm: &Storm, whole: &[&StormRun]) -> String {
     let after = |run: &StormRun| match run.recovery() {
         Recovery::After(after) => Some((after, run.way)),
         Recovery::Not | Recovery::Unknown => None,
     };
     let trigger = storm.plan.trigger.in_words();
-    match storm.runs.iter().filter_map(after).max_by_key(|(after, _)| *after) {
+    match whole.iter().filter_map(|run| after(run)).max_by_key(|(after, _)| *after) {
         Some((longest, way)) if !longest.is_zero() => format!(
             "Every way got over the {trigger}, `{}` last, {} after its end: there was room enough to work off \
              what it left behind. Raise --load or --attempts, or make the stall longer.",
@@ -97,9 +100,10 @@ fn of_back_off(storm: &Storm, sick: &[&StormRun]) -> Option<String> {
     sick.iter().find(|run| run.way == StormWay::Work)?;
     let attempts = rate(run.attempts_last()?.round());
     Some(format!(
-        "Back-off alone did not end it: it makes retries later, not fewer ({attempts} attempts per second \
-         within {}).",
-        text(storm.plan.duration)
+        "Back-off alone did not end it: it makes retries later, not fewer, and {} after the {} there were \
+         still {attempts} attempts per second.",
+        text(storm.plan.duration),
+        storm.plan.trigger.in_words(),
     ))
 }
 
@@ -158,12 +162,12 @@ mod tests {
         ];
         assert_eq!(
             lesson(&storm(runs)),
-            "The stall of 1s had been over for 4s, and `retries` still had 0 calls per second answered in time: its \
-             retries made 160 attempts per second of 80 calls, more than the 100 that the server can serve, \
-             and without them it was whole again. The cause is gone and the failure feeds itself: it is \
-             metastable. Back-off alone did not end it: it makes retries later, not fewer (160 attempts per \
-             second within 4s). What ended it: a queue of at most 50 calls (at once) and a retry budget of 10 \
-             % (after 1s)."
+            "The stall of 1s had been over for 4s, and `retries` still had 0 calls per second answered in \
+             time: its retries made 160 attempts per second of 80 calls, more than the 100 that the server \
+             can serve, and without them it was whole again. The cause is gone and the failure feeds itself: \
+             it is metastable. Back-off alone did not end it: it makes retries later, not fewer, and 4s after \
+             the stall of 1s there were still 160 attempts per second. What ended it: a queue of at most 50 \
+             calls (at once) and a retry budget of 10 % (after 1s)."
         );
     }
 
@@ -185,6 +189,11 @@ mod tests {
     fn a_server_that_was_never_whole_teaches_that() {
         let said = lesson(&storm(vec![run(StormWay::Work, &[40, 0, 40, 40, 40, 40])]));
         assert!(said.contains("was not whole even before the stall of 1s"), "{said}");
+        let said = lesson(&storm(vec![
+            run(StormWay::Budget, &[40, 0, 40, 40, 40, 40]),
+            run(StormWay::Free, &WHOLE),
+        ]));
+        assert_eq!(said, "Every way was whole again as soon as the stall of 1s was over.");
         let cut = StormRun { is_complete: false, ..run(StormWay::Work, &[80, 0]) };
         assert!(lesson(&storm(vec![cut])).contains("long enough"));
     }

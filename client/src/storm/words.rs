@@ -87,6 +87,12 @@ pub(super) fn notes(plan: &StormPlan, run: &StormRun) -> Vec<String> {
             text(plan.timeout / 10),
         ));
     }
+    if run.was_whole_before() == Some(false) {
+        notes.push(format!(
+            "it was not whole even before the {}: something else was its trigger, perhaps this machine",
+            plan.trigger.in_words()
+        ));
+    }
     if let Some(why) = &run.trouble {
         let failed = counted(usize::try_from(run.failed()).unwrap_or(usize::MAX), "attempt");
         notes.push(format!("{failed} failed in a way that nobody planned; the first: {why}"));
