@@ -257,13 +257,19 @@ impl ExchangeAnswers {
             // In the plan of the first message, it is included.
             plan.add_delay(held);
         }
-        if self.call.stands(&plan) && !self.is_aborted() {
+        // The abort is the call's fault, and no longer in the plan.
+        let is_aborted = self.is_aborted();
+        if self.call.stands(&plan) && !is_aborted {
             let wait = Wait::new(now, plan.delay());
             let request = UnansweredRequest { due: now, order, id, wait, plan, received_at };
             self.enter_queue(request, held);
             return;
         }
-        let wait = self.call.wait_from(now, &plan, held);
+        let wait = if is_aborted {
+            Wait::new(now, plan.delay())
+        } else {
+            self.call.wait_from(now, &plan, held)
+        };
         let due = wait.due();
         let request = UnansweredRequest { due, order, id, wait, plan, received_at };
         self.unanswered.push(Reverse(request));

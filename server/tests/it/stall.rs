@@ -248,3 +248,14 @@ async fn the_end_of_a_drain_ends_queued_calls() -> Result<()> {
     assert_eq!(spent(Some(&timing_of(&status)?))?, [5, 300, 300].map(ms));
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_envoys_headers_abort_is_not_queued() -> Result<()> {
+    let server = Memory::start(stalling("5ms; stall(for=1s)")?).await;
+    let headers = &[("x-envoy-fault-abort-grpc-request", "14")];
+    let (mut client, clock) = (server.client_with(headers).await?, Paused::start());
+    let aborted = client.long_sync_exchange(tokio_stream::iter([ask(1, ms(10))])).await;
+    assert_eq!(aborted.expect_err("it is aborted").code(), Code::Unavailable);
+    assert_eq!(clock.elapsed(), ms(0));
+    Ok(())
+}
