@@ -8,6 +8,7 @@ mod load;
 mod payload;
 mod race;
 mod request;
+mod storm;
 mod tips;
 
 use std::ffi::OsString;
@@ -23,6 +24,7 @@ pub(crate) use self::behavior::BehaviorArgs;
 pub(crate) use self::call::CallArgs;
 pub(crate) use self::load::{LoadArgs, LoadOrder, OutputFormat};
 pub(crate) use self::race::RaceArgs;
+pub(crate) use self::storm::StormArgs;
 
 /// Shows how asynchronous calls over HTTP/2 behave. With no command, it races the same slow calls: one after
 /// another, on threads, as async tasks and inside one stream.
@@ -94,6 +96,11 @@ pub(crate) enum Command {
     /// server's share of each wait from the time added to it, counts calls that were due but not sent, and
     /// shows how certain each percentile is.
     Load(Box<LoadArgs>),
+    /// Show what retries make of a short trouble: a server stalls once, and clients try again in several ways.
+    ///
+    /// The server is started inside this process, with a queue in front of its workers. Calls arrive whatever
+    /// it does, as a Poisson process. All ways take two minutes.
+    Storm(StormArgs),
     /// Show what a behavior does before a server runs it, or find the behavior that reproduces a measurement.
     Behavior(BehaviorArgs),
     /// Print a completion script for a shell.
@@ -111,7 +118,7 @@ impl Command {
             Self::Race(args) => &mut args.url,
             Self::Call(args) => &mut args.request.url,
             Self::Load(args) => args.url(),
-            Self::Behavior(_) | Self::Completions { .. } => return,
+            Self::Storm(_) | Self::Behavior(_) | Self::Completions { .. } => return,
         };
         *url = target;
     }

@@ -42,5 +42,6 @@ pub mod race;
 pub mod request;
 mod seed;
 pub mod single;
+pub mod storm;
 mod table;
 mod wrap;

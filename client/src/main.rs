@@ -8,6 +8,7 @@ mod loading;
 mod output;
 mod progress_bars;
 mod session;
+mod storm_command;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Some(Command::Call(args)) => run_call(args),
         Some(Command::Race(args)) => run_race(Some("race"), args),
         Some(Command::Load(args)) => loading::run(*args),
+        Some(Command::Storm(args)) => storm_command::run(args),
         Some(Command::Behavior(args)) => behavior_command::run(args),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -153,7 +155,7 @@ fn run_race(name: Option<&str>, args: RaceArgs) -> u8 {
     }
 }
 
-/// Runs before a race: a file that cannot be written should not cost one.
+/// Runs before a race or a storm: a file that cannot be written should not cost one.
 fn prepared(svg: Option<PathBuf>) -> anyhow::Result<(Option<Destination>, Session)> {
     let picture = svg.map(|svg| Destination::check("--svg", &svg, true)).transpose()?;
     Ok((picture, Session::start()?))

@@ -15,7 +15,9 @@ pub(super) fn tip(mistake: &Mistake<'_>) -> Option<Cow<'static, str>> {
     let Some(name) = word.strip_prefix("--").or_else(|| word.strip_prefix('-')) else {
         return tip_about_server(mistake).map(Cow::Owned);
     };
-    match here(name) {
+    // A flag of ours has a wrong value, and not another program's name.
+    let is_ours = mistake.called.get_arguments().any(|arg| is_named(arg, &with_hyphens(word)));
+    match here(name).filter(|_| !is_ours) {
         Some(Here::Otherwise(sentence)) => Some(sentence.into()),
         Some(Here::Flag(long)) => Some(instead(mistake, long).into()),
         None if is_threads(mistake) => {

@@ -32,6 +32,9 @@ mod printed;
 mod race;
 mod race_faults;
 mod report;
+mod storm;
+#[cfg(feature = "cli")]
+mod storm_cli;
 #[cfg(feature = "cli")]
 mod usage;
 #[cfg(feature = "cli")]

@@ -1,0 +1,128 @@
+//! The words of a storm, shared by its text and its picture. Pure.
+
+use longsync_text::duration::text;
+use longsync_text::{counted, grouped};
+
+use crate::storm::outcome::{Recovery, Storm, StormRun};
+use crate::storm::plan::StormPlan;
+use crate::storm::way::StormWay;
+
+/// What is done to whom.
+pub(super) fn headline(plan: &StormPlan) -> String {
+    let trigger = plan.trigger.in_words();
+    format!("A {trigger} at a load of {}, and what retries make of it", plan.load)
+}
+
+/// The server and its clients.
+pub(super) fn setup(plan: &StormPlan) -> String {
+    format!(
+        "{} with {} per call can serve {}; {} arrive, each with at most {} of {}; seed {}",
+        counted(plan.workers as usize, "worker"),
+        text(plan.service),
+        capacity(plan),
+        rate(plan.rate().calls_per_second()),
+        counted(plan.attempts as usize, "attempt"),
+        text(plan.timeout),
+        plan.seed(),
+    )
+}
+
+/// How many calls per second the server can serve.
+fn capacity(plan: &StormPlan) -> String {
+    let calls = f64::from(plan.workers) / plan.service.as_secs_f64();
+    format!("{} calls per second", rate(calls))
+}
+
+/// The name of a way.
+pub(super) fn name(plan: &StormPlan, way: StormWay) -> String {
+    match way {
+        StormWay::NoRetries => "no retries".to_owned(),
+        StormWay::Free => "retries, abandoned=free".to_owned(),
+        StormWay::Work => "retries".to_owned(),
+        StormWay::Limit => format!("retries, limit={}", plan.limit),
+        StormWay::BackOff => "retries with back-off".to_owned(),
+        StormWay::Budget => "retries with a budget".to_owned(),
+    }
+}
+
+/// What became of a way, after its name.
+pub(super) fn became(plan: &StormPlan, run: &StormRun) -> String {
+    let lowest = run.lowest().map(|lowest| format!("down to {}/s, ", grouped(lowest)));
+    let attempts = run.attempts_per_call();
+    let attempts = attempts.map(|count| format!(", {count:.2} attempts per call"));
+    format!(
+        "{}{}{}",
+        lowest.unwrap_or_default(),
+        recovered(plan, run),
+        attempts.unwrap_or_default()
+    )
+}
+
+fn recovered(plan: &StormPlan, run: &StormRun) -> String {
+    match run.recovery() {
+        Recovery::After(after) if after.is_zero() => "whole again at once".to_owned(),
+        Recovery::After(after) => format!("whole again after {}", text(after)),
+        Recovery::Not => format!("not whole again within {}", text(plan.duration)),
+        Recovery::Unknown => "ended too early to tell".to_owned(),
+    }
+}
+
+/// The same, for a table.
+pub(super) fn recovered_in_short(plan: &StormPlan, run: &StormRun) -> String {
+    match run.recovery() {
+        Recovery::After(after) => text(after),
+        Recovery::Not => format!("> {}", text(plan.duration)),
+        Recovery::Unknown => "?".to_owned(),
+    }
+}
+
+/// What a reader should know before trusting the figures of a way.
+pub(super) fn notes(plan: &StormPlan, run: &StormRun) -> Vec<String> {
+    let mut notes = Vec::new();
+    if run.late * 100 > run.due() {
+        notes.push(format!(
+            "{} of {} calls were sent more than {} late: this machine was too busy for the figures to be right",
+            grouped(run.late),
+            grouped(run.due()),
+            text(plan.timeout / 10),
+        ));
+    }
+    if run.was_whole_before() == Some(false) {
+        notes.push(format!(
+            "it was not whole even before the {}: something else was its trigger, perhaps this machine",
+            plan.trigger.in_words()
+        ));
+    }
+    if let Some(why) = &run.trouble {
+        let failed = counted(usize::try_from(run.failed()).unwrap_or(usize::MAX), "attempt");
+        notes.push(format!("{failed} failed in a way that nobody planned; the first: {why}"));
+    }
+    if !run.is_complete {
+        notes.push("ended early".to_owned());
+    }
+    notes
+}
+
+/// What the table needs to be understood.
+pub(super) fn remark(storm: &Storm) -> String {
+    let plan = &storm.plan;
+    let mut remark = format!(
+        "goodput: calls per second answered within {}; whole again: when the first of three seconds in a row \
+         with at least 95 % of the load began, from the end of the {}",
+        text(plan.timeout),
+        plan.trigger.in_words(),
+    );
+    if storm.runs.iter().any(|run| run.way != StormWay::Free) {
+        remark.push_str("; abandoned=work, unless a way says otherwise");
+    }
+    remark
+}
+
+/// A number of calls per second.
+pub(super) fn rate(calls: f64) -> String {
+    let tenths = format!("{calls:.1}");
+    match tenths.strip_suffix(".0").and_then(|whole| whole.parse().ok()) {
+        Some(whole) => grouped(whole),
+        None => tenths,
+    }
+}
