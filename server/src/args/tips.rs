@@ -55,7 +55,7 @@ const TIPS: &[(&[&str], &str)] = &[
     ),
     (
         &["error", "errors", "error-rate", "fail", "failure-rate", "status", "abort"],
-        "faults are not supported yet: every call is delayed, then answered",
+        "faults are part of --behavior, such as '5ms; fail(10%, UNAVAILABLE)'",
     ),
     (
         &[
