@@ -13,11 +13,11 @@ use super::whole;
 /// A way of a storm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum StormWayArg {
-    /// Clients do not try again.
+    /// Clients do not try again; the server goes on with abandoned calls, as in all ways but `free`.
     NoRetries,
     /// Clients try again at once, and the server drops abandoned calls.
     Free,
-    /// Clients try again at once, and the server goes on with abandoned calls, as in all further ways.
+    /// Clients try again at once, and the server goes on with abandoned calls.
     Work,
     /// As `work`, with a limit on the calls that stand.
     Limit,

@@ -55,15 +55,28 @@ fn all_whole(storm: &Storm, whole: &[&StormRun]) -> String {
         Recovery::Not | Recovery::Unknown => None,
     };
     let trigger = storm.plan.trigger.in_words();
-    match whole.iter().filter_map(|run| after(run)).max_by_key(|(after, _)| *after) {
-        Some((longest, way)) if !longest.is_zero() => format!(
-            "Every way got over the {trigger}, `{}` last, {} after its end: there was room enough to work off \
-             what it left behind. Raise --load or --attempts, or make the stall longer.",
-            name(&storm.plan, way),
-            text(longest)
-        ),
-        _ => format!("Every way was whole again as soon as the {trigger} was over."),
+    let alone = match whole {
+        [run] => Some(format!("`{}`", name(&storm.plan, run.way))),
+        _ => None,
+    };
+    let Some((longest, way)) =
+        whole.iter().filter_map(|run| after(run)).max_by_key(|(after, _)| *after)
+    else {
+        return format!("No way got over the {trigger}.");
+    };
+    if longest.is_zero() {
+        let who = alone.unwrap_or_else(|| "Every way".to_owned());
+        return format!("{who} was whole again as soon as the {trigger} was over.");
     }
+    let who = match alone {
+        Some(alone) => format!("{alone} got over the {trigger}"),
+        None => format!("Every way got over the {trigger}, `{}` last", name(&storm.plan, way)),
+    };
+    format!(
+        "{who}, {} after its end: there was room enough to work off what it left behind. Raise --load or \
+         --attempts, or make the stall longer.",
+        text(longest)
+    )
 }
 
 /// The sentence about a way that did not get over it.
@@ -174,7 +187,9 @@ mod tests {
     #[test]
     fn the_lesson_is_what_was_measured() {
         let said = lesson(&storm(vec![run(StormWay::Work, &WHOLE)]));
-        assert_eq!(said, "Every way was whole again as soon as the stall of 1s was over.");
+        assert_eq!(said, "`retries` was whole again as soon as the stall of 1s was over.");
+        let said = lesson(&storm(vec![run(StormWay::Work, &SLOW)]));
+        assert!(said.starts_with("`retries` got over the stall of 1s, 1s after"), "{said}");
         let said = lesson(&storm(vec![run(StormWay::Work, &SLOW), run(StormWay::Free, &WHOLE)]));
         assert!(said.contains("`retries` last, 1s after its end"), "{said}");
         let said = lesson(&storm(vec![run(StormWay::NoRetries, &SICK)]));
@@ -193,7 +208,9 @@ mod tests {
             run(StormWay::Budget, &[40, 0, 40, 40, 40, 40]),
             run(StormWay::Free, &WHOLE),
         ]));
-        assert_eq!(said, "Every way was whole again as soon as the stall of 1s was over.");
+        let alone =
+            "`retries, abandoned=free` was whole again as soon as the stall of 1s was over.";
+        assert_eq!(said, alone);
         let cut = StormRun { is_complete: false, ..run(StormWay::Work, &[80, 0]) };
         assert!(lesson(&storm(vec![cut])).contains("long enough"));
     }
