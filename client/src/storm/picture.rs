@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use longsync_text::grouped;
+
 use crate::chart::{Axis, Plot, Series, nanoseconds};
 use crate::storm::outcome::{Storm, StormRun};
 use crate::storm::series::{SLOT, SLOTS_PER_SECOND, Slot};
@@ -11,6 +13,7 @@ const GOODPUT: usize = 0;
 const ATTEMPTS: usize = 1;
 const LOAD: usize = 2;
 const TRIGGER: usize = 3;
+const STANDING: usize = ATTEMPTS;
 
 /// The plot of each way. Its title says what became of it.
 pub(super) fn plots(storm: &Storm) -> Vec<Plot> {
@@ -26,10 +29,42 @@ pub(super) fn plots(storm: &Storm) -> Vec<Plot> {
     runs().zip(all).map(titled).collect()
 }
 
-fn series(run: &StormRun) -> Vec<Series> {
+/// How many calls stood over time in each way, in the order of [`plots`]. Each has a vertical axis of its own,
+/// because a queue that grows all the time makes any other look empty.
+pub(super) fn standing_plots(storm: &Storm) -> Vec<Plot> {
+    let runs = storm.runs.iter().filter(|run| !run.slots.is_empty());
+    let plot = |run: &StormRun| {
+        let standing = Series::line("calls standing", standing(run)).colored(STANDING);
+        Plot {
+            title: format!(
+                "{}: up to {} standing",
+                name(&storm.plan, run.way),
+                grouped(run.most_standing())
+            ),
+            x: Axis::linear(storm.plan.whole()),
+            y: Axis::amounts(standing.values()),
+            series: vec![trigger(run), standing],
+        }
+    };
+    runs.map(plot).collect()
+}
+
+fn trigger(run: &StormRun) -> Series {
     let trigger = (nanoseconds(run.trigger.start), nanoseconds(run.trigger.end));
+    Series::hatched("stall", [trigger]).colored(TRIGGER)
+}
+
+/// Counted at the end of each slot.
+#[expect(clippy::cast_precision_loss, reason = "a picture shows less than 53 bits")]
+fn standing(run: &StormRun) -> Vec<(f64, f64)> {
+    let ends = (1..).map(|slot| nanoseconds(SLOT * slot));
+    let counts = run.slots.iter().map(|slot| slot.standing as f64);
+    [(0.0, 0.0)].into_iter().chain(ends.zip(counts)).collect()
+}
+
+fn series(run: &StormRun) -> Vec<Series> {
     vec![
-        Series::hatched("stall", [trigger]).colored(TRIGGER),
+        trigger(run),
         Series::area("goodput", steps(run, |slot| slot.good)).colored(GOODPUT),
         Series::line("attempts", steps(run, |slot| slot.attempts)).colored(ATTEMPTS),
         Series::line("load", steps(run, |slot| slot.due)).colored(LOAD),
