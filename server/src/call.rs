@@ -18,7 +18,6 @@ pub(crate) mod wait;
 mod waiting;
 pub(crate) mod wall_clock;
 
-use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -576,7 +575,7 @@ impl Drop for Call {
             self.worker().give_slots_back(1);
         }
         let Some(kind) = self.kind else { return };
-        let state = mem::take(self.state.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let state = self.state();
         let worker = self.record.worker();
         let outcome = self.outcome(state.ending.as_ref());
         {
@@ -588,7 +587,7 @@ impl Drop for Call {
                 counters.cancelled(self.now().saturating_duration_since(start));
             }
         }
-        if !*self.is_hung.get_mut() {
+        if !self.is_hung() {
             worker.call_ended();
         }
         let queued = self.queued_at_end(&state);

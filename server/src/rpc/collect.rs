@@ -60,7 +60,7 @@ async fn collect(
     call.begins_answer(collected.fault.as_ref());
     let draft = collected.into_draft(&call);
     poll_fn(|cx| draft.poll_room(&call, cx)).await?;
-    Ok(Box::pin(tokio_stream::once(Ok(draft.into_framed()))))
+    Ok(Box::pin(tokio_stream::once(Ok(draft.framed()))))
 }
 
 /// What the requests of a call add up to. Values that are only needed between two waits are kept elsewhere,

@@ -28,14 +28,20 @@ pub(crate) struct Draft<M> {
 impl<M: Message> Draft<M> {
     /// A message without its payload, and a payload that is held for this answer alone.
     pub(crate) fn new(message: M, payload: AnswerPayload) -> Self {
-        Self { held_bytes: payload.held_bytes(), ..Self::with_shared(message, payload) }
+        let held_bytes = payload.held_bytes();
+        Self { message, payload, length: 0, held_bytes }.measured()
     }
 
     /// The same, with a payload that further answers share.
     pub(crate) fn with_shared(message: M, payload: AnswerPayload) -> Self {
-        // It depends on every field of the message, so it is computed only once.
-        let length = message.encoded_len() + encoded_len(&payload);
-        Self { message, payload, length, held_bytes: 0 }
+        Self { message, payload, length: 0, held_bytes: 0 }.measured()
+    }
+
+    /// The same draft, which knows its length: that depends on every field, so it is computed only once.
+    #[inline]
+    fn measured(mut self) -> Self {
+        self.length = self.message.encoded_len() + encoded_len(&self.payload);
+        self
     }
 
     /// Waits until the answer has its room in memory.
@@ -44,7 +50,7 @@ impl<M: Message> Draft<M> {
     }
 
     /// The complete answer, in the form that it has in a gRPC body.
-    pub(crate) fn into_framed(self) -> Bytes {
+    pub(crate) fn framed(&self) -> Bytes {
         let mut bytes = BytesMut::with_capacity(PREFIX_BYTES + self.length);
         Prefix::of_length(self.length).write(&mut bytes);
         let room = "the buffer has room for the message";
@@ -54,9 +60,9 @@ impl<M: Message> Draft<M> {
             bytes.put_u8(PAYLOAD_KEY);
             encode_length_delimiter(payload, &mut bytes).expect(room);
         }
-        match self.payload {
+        match &self.payload {
             AnswerPayload::Empty => {}
-            AnswerPayload::Echo(echo) => bytes.put_slice(&echo),
+            AnswerPayload::Echo(echo) => bytes.put_slice(echo),
             AnswerPayload::Zeros(_) => bytes.put_bytes(0, payload),
         }
         bytes.freeze()
@@ -94,7 +100,7 @@ mod tests {
             let answer = LongSyncResponse { message, ..LongSyncResponse::default() };
             let draft = Draft::new(answer.clone(), payload);
             let length = draft.length;
-            let framed = draft.into_framed();
+            let framed = draft.framed();
             prop_assert_eq!(framed.len(), PREFIX_BYTES + length);
             prop_assert_eq!(&framed[1..PREFIX_BYTES], &u32::try_from(length).unwrap().to_be_bytes());
             let byte = if is_echo { 7 } else { 0 };

@@ -391,7 +391,7 @@ impl ExchangeAnswers {
                 self.call.answers();
                 self.answered = self.answered.saturating_add(1);
                 Poll::Ready(match room {
-                    Ok(()) => Ok(draft.into_framed()),
+                    Ok(()) => Ok(draft.framed()),
                     Err(why) => Err(why.into()),
                 })
             }

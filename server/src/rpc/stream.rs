@@ -181,7 +181,7 @@ impl Stream for StreamAnswers {
                     };
                     this.index += 1;
                     return Poll::Ready(Some(match room {
-                        Ok(()) => Ok(draft.into_framed()),
+                        Ok(()) => Ok(draft.framed()),
                         Err(why) => Err(why.into()),
                     }));
                 }

@@ -113,7 +113,7 @@ impl Waiting {
         match draft.poll_room(call, cx) {
             Poll::Ready(Ok(())) => {
                 call.begins_answer(plan.fault.as_ref());
-                Poll::Ready(Ok(draft.into_framed()))
+                Poll::Ready(Ok(draft.framed()))
             }
             Poll::Ready(Err(why)) => Poll::Ready(Err(why.into())),
             Poll::Pending => {

@@ -135,7 +135,7 @@ impl<M: Message> Stream for OneOutput<M> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let Some(draft) = &self.draft else { return Poll::Ready(None) };
         ready!(draft.poll_room(&self.call, cx))?;
-        Poll::Ready(self.draft.take().map(|draft| Ok(draft.into_framed())))
+        Poll::Ready(self.draft.take().map(|draft| Ok(draft.framed())))
     }
 }
 
@@ -219,7 +219,7 @@ impl Stream for Outputs {
             }
             if let Some(draft) = &this.draft {
                 ready!(draft.poll_room(&this.call, cx))?;
-                return Poll::Ready(this.draft.take().map(|draft| Ok(draft.into_framed())));
+                return Poll::Ready(this.draft.take().map(|draft| Ok(draft.framed())));
             }
             if let Some(asked) = this.asked.next() {
                 this.begin(asked)?;
