@@ -204,6 +204,12 @@ impl<T, G: Gate> VirtualQueue<T, G> {
         self.workers.since(ticket).map(|since| Place::Serving { since })
     }
 
+    /// When a call in service frees its worker, unless it leaves before: at its planned end or at its deadline.
+    /// [`None`] if it is not in service, or has no such end.
+    pub fn ends_at(&self, ticket: Ticket) -> Option<u64> {
+        self.workers.end_of(ticket)
+    }
+
     /// The last moment of which it was told.
     pub fn clock(&self) -> u64 {
         self.clock

@@ -27,6 +27,10 @@ impl Workers {
         self.calls.len()
     }
 
+    pub(super) fn end_of(&self, ticket: Ticket) -> Option<u64> {
+        self.calls.get(&ticket).map(|call| call.end).filter(|end| *end < NEVER)
+    }
+
     pub(super) fn since(&self, ticket: Ticket) -> Option<u64> {
         self.calls.get(&ticket).map(|call| call.since)
     }
