@@ -113,11 +113,15 @@ impl SharedQueue {
         Some(Self { queue: Arc::new(*queue), state: Mutex::new(state), earlier })
     }
 
-    pub(crate) fn counts(&self) -> QueueCounts {
+    /// What it has counted and holds at `now`.
+    pub(crate) fn counts(&self, now: Duration) -> QueueCounts {
         let calls = &self.state().calls;
+        let standing = calls.standing();
+        // While nothing stands, nothing attends to the end of a message whose client does not read.
+        let busy = if standing == 0 { calls.busy_at(nanos(now)) } else { calls.busy() };
         QueueCounts {
-            standing: calls.standing() as u64,
-            busy: calls.busy() as u64,
+            standing: standing as u64,
+            busy: busy as u64,
             shed: calls.shed(),
             wasted: calls.wasted(),
         }
@@ -422,7 +426,7 @@ mod tests {
         tokio::time::sleep(ms(60)).await;
         assert_eq!(second.since(), Some(workers[0].shared().began() + ms(50)));
         assert_eq!(queue.state().driver, None);
-        assert_eq!(queue.counts().wasted, ms(50));
+        assert_eq!(queue.counts(ms(60)).wasted, ms(50));
     }
 
     #[tokio::test(start_paused = true)]
@@ -441,7 +445,7 @@ mod tests {
             };
             drop((0..7).map(arrives).collect::<Vec<_>>());
         }
-        assert_eq!(queue.counts(), QueueCounts::default());
+        assert_eq!(queue.counts(ms(0)), QueueCounts::default());
         assert_eq!(queue.state().message_ends.len(), 0);
         tokio::task::yield_now().await;
         assert_eq!(queue.state().driver, None);

@@ -226,6 +226,12 @@ impl<T, G: Gate> VirtualQueue<T, G> {
         self.workers.len()
     }
 
+    /// How many calls are in service at `at`, unless others have begun since it was last told of something. It is
+    /// for a reader of its figures, who must not move its clock.
+    pub fn busy_at(&self, at: u64) -> usize {
+        self.workers.len_at(at)
+    }
+
     /// How many calls have been refused because the queue was full.
     pub fn shed(&self) -> u64 {
         self.shed

@@ -27,6 +27,12 @@ impl Workers {
         self.calls.len()
     }
 
+    /// How many services go on after this moment.
+    pub(super) fn len_at(&self, at: u64) -> usize {
+        let ended = self.ends.iter().take_while(|(end, _)| *end <= at).count();
+        self.calls.len() - ended
+    }
+
     pub(super) fn end_of(&self, ticket: Ticket) -> Option<u64> {
         self.calls.get(&ticket).map(|call| call.end).filter(|end| *end < NEVER)
     }
