@@ -232,6 +232,11 @@ impl<T, G: Gate> VirtualQueue<T, G> {
         self.workers.len_at(at)
     }
 
+    /// How long the services that have begun still take, all together. Those that never end are left out.
+    pub(in crate::queue) fn rest(&self) -> u128 {
+        self.workers.rest_at(self.clock)
+    }
+
     /// How many calls have been refused because the queue was full.
     pub fn shed(&self) -> u64 {
         self.shed
