@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use longsync_behavior::SeenCalls;
+use longsync_timer::Clock;
 use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_check_response::ServingStatus;
 
@@ -23,7 +24,7 @@ use crate::shared::budget::Budget;
 use crate::shared::counters::{Counters, Snapshot};
 use crate::shared::foreign::LastReports;
 use crate::shared::health::Health;
-use crate::shared::queue::SharedQueue;
+use crate::shared::queue::{QueueCounts, SharedQueue};
 use crate::shared::scrapes::Scrapes;
 use crate::shared::stall::StallClock;
 
@@ -51,8 +52,8 @@ pub(crate) struct Shared {
     pub(crate) health: Health,
     pub(crate) counters: Counters,
     seen_calls: Mutex<SeenCalls>,
-    /// When the first worker was made.
-    began: OnceLock<Instant>,
+    /// When the first worker was made, by the clock that it reads.
+    began: OnceLock<(Clock, Instant)>,
     /// The requests that are waiting for the counters to be rendered.
     pub(crate) scrapes: Scrapes,
     pub(crate) told: LastReports,
@@ -86,18 +87,18 @@ impl Shared {
     }
 
     /// A worker was made.
-    pub(crate) fn begins(&self, now: Instant) {
-        self.began.get_or_init(|| now);
+    pub(crate) fn begins(&self, clock: Clock) {
+        self.began.get_or_init(|| (clock, clock.now()));
     }
 
     /// When the first worker was made.
     pub(crate) fn began(&self) -> Instant {
-        *self.began.get().expect("only workers ask for it")
+        self.began.get().expect("only workers ask for it").1
     }
 
     /// How long it has been since the first worker was made.
     pub(crate) fn uptime(&self, now: Instant) -> Duration {
-        self.began.get().map_or(Duration::ZERO, |began| now.saturating_duration_since(*began))
+        self.began.get().map_or(Duration::ZERO, |(_, began)| now.saturating_duration_since(*began))
     }
 
     /// How many connections are open.
@@ -122,8 +123,14 @@ impl Shared {
 
     /// What all workers together have counted so far.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let queue = self.queue.as_ref().map(SharedQueue::counts);
+        let queue = self.queue_counts();
         self.counters.read(Snapshot::clone).with_queue(queue)
+    }
+
+    /// What the server's queue has counted, and what it holds now. [`None`] if it has none.
+    pub(crate) fn queue_counts(&self) -> Option<QueueCounts> {
+        let now = self.began.get().map_or(Duration::ZERO, |(clock, _)| self.uptime(clock.now()));
+        self.queue.as_ref().map(|queue| queue.counts(now))
     }
 }
 

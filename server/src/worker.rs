@@ -55,7 +55,7 @@ impl Worker {
 
     pub(crate) fn of(shared: Arc<Shared>, index: usize, clock: Clock) -> Arc<Self> {
         let timer = Timer::with_spin(clock, shared.config.spin);
-        shared.begins(timer.now());
+        shared.begins(clock);
         if let Some(stall) = &shared.stall {
             stall.takes_effect(timer.now());
         }

@@ -165,7 +165,7 @@ impl Call {
         // A call with a message that hangs ends at its deadline all the same.
         let deadline = self.deadline().map(Deadline::at);
         let arrival = Arrival { at, service, deadline, is_message: true };
-        let waking = || Waking::Message { mailbox: Arc::clone(mailbox), order, service };
+        let waking = || Waking::Message { mailbox: Arc::clone(mailbox), order };
         Some(worker.shared().queue.as_ref()?.arrive(worker, arrival, waking))
     }
 

@@ -13,7 +13,6 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::shared::Shared;
 use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
 use crate::shared::format::Format;
-use crate::shared::queue::SharedQueue;
 
 const COUNTER: MetricType = MetricType::Counter;
 
@@ -218,7 +217,7 @@ fn figures(encoder: &mut DescriptorEncoder<'_>, snapshot: &Snapshot) -> fmt::Res
 
 /// What the server's queue holds and has counted, if it has one.
 fn queue(encoder: &mut DescriptorEncoder<'_>, shared: &Shared) -> fmt::Result {
-    let Some(counts) = shared.queue.as_ref().map(SharedQueue::counts) else { return Ok(()) };
+    let Some(counts) = shared.queue_counts() else { return Ok(()) };
     for (name, help, value) in [
         ("queue_standing", "Calls and messages that stand in the queue", counts.standing),
         ("queue_busy", "Workers of the queue that are busy", counts.busy),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::shared::Shared;
 use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
-use crate::shared::queue::{QueueCounts, SharedQueue};
+use crate::shared::queue::QueueCounts;
 
 /// The width of a bucket is at most 1 / 2^`PRECISION_BITS` of its values: a sixteenth.
 const PRECISION_BITS: u32 = 4;
@@ -16,7 +16,7 @@ const PRECISION_BITS: u32 = 4;
 /// Renders the counters and the uptime at `now`.
 pub(super) fn render(shared: &Shared, now: Instant) -> String {
     let (uptime, connections) = (shared.uptime(now), shared.open_connections());
-    let queue = shared.queue.as_ref().map(SharedQueue::counts);
+    let queue = shared.queue_counts();
     shared.counters.read(|snapshot| json(snapshot, uptime, connections, queue))
 }
 

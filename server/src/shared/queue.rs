@@ -1,7 +1,6 @@
 //! The simulated queue in front of a server's workers, driven by its calls.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,7 +35,7 @@ struct QueueState {
     calls: VirtualQueue<Waking, Option<StallGate>>,
     has_gate: bool,
     /// When services of messages end: nothing attends to them while their client does not read.
-    message_ends: BinaryHeap<Reverse<u64>>,
+    message_ends: BTreeSet<(u64, Ticket)>,
     /// What the driver waits for. [`None`] if there is no driver.
     driver: Option<u64>,
 }
@@ -47,7 +46,7 @@ pub(crate) enum Waking {
     /// A call.
     Call(Arc<Standing>),
     /// The message with this number of an exchange.
-    Message { mailbox: Arc<Mailbox>, order: u64, service: Option<Duration> },
+    Message { mailbox: Arc<Mailbox>, order: u64 },
 }
 
 /// Something that arrives in the queue.
@@ -107,18 +106,22 @@ impl SharedQueue {
         let state = QueueState {
             calls: VirtualQueue::with_gate(queue, None),
             has_gate: false,
-            message_ends: BinaryHeap::new(),
+            message_ends: BTreeSet::new(),
             driver: None,
         };
         let earlier = Notify::new();
         Some(Self { queue: Arc::new(*queue), state: Mutex::new(state), earlier })
     }
 
-    pub(crate) fn counts(&self) -> QueueCounts {
+    /// What it has counted and holds at `now`.
+    pub(crate) fn counts(&self, now: Duration) -> QueueCounts {
         let calls = &self.state().calls;
+        let standing = calls.standing();
+        // While nothing stands, nothing attends to the end of a message whose client does not read.
+        let busy = if standing == 0 { calls.busy_at(nanos(now)) } else { calls.busy() };
         QueueCounts {
-            standing: calls.standing() as u64,
-            busy: calls.busy() as u64,
+            standing: standing as u64,
+            busy: busy as u64,
             shed: calls.shed(),
             wasted: calls.wasted(),
         }
@@ -140,10 +143,8 @@ impl SharedQueue {
         let entry = self.with(worker, |state, started| {
             state.set_gate(shared, arrival.at, started);
             let entry = state.calls.arrive(at, call, waking, started);
-            if let (Entry::Serving { since, .. }, Some(service), true) =
-                (entry, call.service, arrival.is_message)
-            {
-                state.message_ends.push(Reverse(since.saturating_add(service)));
+            if let (Entry::Serving { ticket, .. }, true) = (entry, arrival.is_message) {
+                state.note_message(ticket);
             }
             entry
         });
@@ -159,7 +160,10 @@ impl SharedQueue {
 
     fn leave(&self, worker: &Arc<Worker>, ticket: Ticket) {
         let now = since_start(worker.shared(), worker.timer().now());
-        self.with(worker, |state, started| state.calls.leave(now, ticket, started));
+        self.with(worker, |state, started| {
+            state.forget_message(ticket);
+            state.calls.leave(now, ticket, started);
+        });
     }
 
     /// An operation: afterwards, those that it lets begin service are woken, and the driver knows what is due.
@@ -206,7 +210,7 @@ impl Waking {
     fn starts_at(&self, since: Instant) {
         match self {
             Self::Call(standing) => standing.starts_at(since),
-            Self::Message { mailbox, order, .. } => mailbox.starts_at(*order, since),
+            Self::Message { mailbox, order } => mailbox.starts_at(*order, since),
         }
     }
 }
@@ -226,19 +230,32 @@ impl QueueState {
 
     fn note_ends(&mut self, started: &[ServiceStart<Waking>]) {
         for start in started {
-            if let Waking::Message { service: Some(service), .. } = &start.waiting {
-                self.message_ends.push(Reverse(start.since.saturating_add(nanos(*service))));
+            if let Waking::Message { .. } = &start.waiting {
+                self.note_message(start.ticket);
             }
         }
         let now = self.calls.clock();
-        while self.message_ends.peek().is_some_and(|Reverse(end)| *end <= now) {
-            self.message_ends.pop();
+        while self.message_ends.first().is_some_and(|(end, _)| *end <= now) {
+            self.message_ends.pop_first();
+        }
+    }
+
+    fn note_message(&mut self, ticket: Ticket) {
+        self.message_ends.extend(self.calls.ends_at(ticket).map(|end| (end, ticket)));
+    }
+
+    /// What leaves may have been a message whose end would come much later.
+    fn forget_message(&mut self, ticket: Ticket) {
+        if !self.message_ends.is_empty()
+            && let Some(end) = self.calls.ends_at(ticket)
+        {
+            self.message_ends.remove(&(end, ticket));
         }
     }
 
     /// When the driver must advance the queue.
     fn next_unattended(&self) -> Option<u64> {
-        let ends = self.message_ends.peek().map(|Reverse(end)| *end);
+        let ends = self.message_ends.first().map(|(end, _)| *end);
         // A worker that becomes free matters only to those that stand.
         let ends = ends.filter(|_| self.calls.standing() > 0);
         self.calls.next_unattended().into_iter().chain(ends).min()
@@ -409,6 +426,28 @@ mod tests {
         tokio::time::sleep(ms(60)).await;
         assert_eq!(second.since(), Some(workers[0].shared().began() + ms(50)));
         assert_eq!(queue.state().driver, None);
-        assert_eq!(queue.counts().wasted, ms(50));
+        assert_eq!(queue.counts(ms(60)).wasted, ms(50));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_leaves_long_before_its_end_leaves_nothing_behind() {
+        let workers = workers("1ms; queue(workers=2, limit=5)", 1);
+        let queue = workers[0].shared().queue.as_ref().unwrap();
+        let hour = Some(Duration::from_secs(3_600));
+        let at = workers[0].shared().began();
+        let arrival = Arrival { at, service: hour, deadline: None, is_message: true };
+        for _ in 0..100 {
+            // Two are served. The others begin service, and leave, as those before them leave.
+            let mailbox = Arc::new(Mailbox::default());
+            let arrives = |order| {
+                let waking = || Waking::Message { mailbox: Arc::clone(&mailbox), order };
+                queue.arrive(&workers[0], arrival, waking)
+            };
+            drop((0..7).map(arrives).collect::<Vec<_>>());
+        }
+        assert_eq!(queue.counts(ms(0)), QueueCounts::default());
+        assert_eq!(queue.state().message_ends.len(), 0);
+        tokio::task::yield_now().await;
+        assert_eq!(queue.state().driver, None);
     }
 }

@@ -204,6 +204,12 @@ impl<T, G: Gate> VirtualQueue<T, G> {
         self.workers.since(ticket).map(|since| Place::Serving { since })
     }
 
+    /// When a call in service frees its worker, unless it leaves before: at its planned end or at its deadline.
+    /// [`None`] if it is not in service, or has no such end.
+    pub fn ends_at(&self, ticket: Ticket) -> Option<u64> {
+        self.workers.end_of(ticket)
+    }
+
     /// The last moment of which it was told.
     pub fn clock(&self) -> u64 {
         self.clock
@@ -218,6 +224,17 @@ impl<T, G: Gate> VirtualQueue<T, G> {
     /// may be above that number.
     pub fn busy(&self) -> usize {
         self.workers.len()
+    }
+
+    /// How many calls are in service at `at`, unless others have begun since it was last told of something. It is
+    /// for a reader of its figures, who must not move its clock.
+    pub fn busy_at(&self, at: u64) -> usize {
+        self.workers.len_at(at)
+    }
+
+    /// How long the services that have begun still take, all together. Those that never end are left out.
+    pub(in crate::queue) fn rest(&self) -> u128 {
+        self.workers.rest_at(self.clock)
     }
 
     /// How many calls have been refused because the queue was full.

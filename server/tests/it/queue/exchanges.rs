@@ -138,3 +138,24 @@ async fn a_client_that_does_not_read_does_not_hold_up_the_queue() -> Result<()> 
     }
     Ok(())
 }
+
+#[tokio::test(start_paused = true)]
+async fn workers_are_not_busy_after_the_ends_of_messages_whose_client_does_not_read() -> Result<()>
+{
+    let server = Memory::start(serving("5ms; queue(workers=3, limit=10)")?).await;
+    let mut builder = Builder::new();
+    builder.initial_window_size(0);
+    let raw = Raw::with(&builder, server.open().0).await?;
+    let clock = Paused::start();
+    let mut exchange = raw.open("LongSyncExchange", &[]).await?;
+    for (id, delay) in [(1, 50), (2, 200), (3, 50), (4, 10)] {
+        exchange.send(framed(&ask(id, ms(delay))), false)?;
+    }
+    for (at, expected) in
+        [(10, [1, 3, 0, 0]), (55, [0, 2, 0, 0]), (70, [0, 1, 0, 0]), (201, [0; 4])]
+    {
+        clock.until(ms(at)).await;
+        assert_eq!(counts(&server), expected, "{at}");
+    }
+    Ok(())
+}

@@ -194,7 +194,7 @@ impl Expected<'_> {
         let [p50_response, p99_response] = responses(&run);
         QueueForecast {
             load: self.load,
-            utilization: simulated(self.utilization(run.shed())),
+            utilization: simulated(run.utilization()),
             shed: simulated(run.shed()),
             waits: simulated(run.waits()),
             mean_queued: simulated(duration(run.mean_queued())),

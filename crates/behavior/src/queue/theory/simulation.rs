@@ -13,6 +13,8 @@ pub(super) struct SimulatedQueue {
     waited: u64,
     /// In nanoseconds.
     queued: f64,
+    /// From 0 to 1.
+    utilization: f64,
     responses: LogHistogram,
 }
 
@@ -28,6 +30,8 @@ struct Run {
     queue: VirtualQueue<StandingCall>,
     started: Vec<ServiceStart<StandingCall>>,
     unit: f64,
+    /// The sum of the services that have begun, in units.
+    begun: u128,
     result: SimulatedQueue,
 }
 
@@ -49,11 +53,16 @@ impl SimulatedQueue {
             run.arrive(0, nanos(delay, &mut numbers), false);
         }
         let mut now = 0.0;
+        let mut recorded_from = (0, 0);
         for arrival in 0..arrivals {
             now += -libm::log(numbers.next()) * interval / run.unit;
             let service = nanos(delay, &mut numbers);
             run.arrive(rounded(now), service, arrival >= arrivals / 10);
+            if arrival == arrivals / 10 {
+                recorded_from = run.busy();
+            }
         }
+        run.result.utilization = run.utilization_since(recorded_from, queue.workers());
         run.queue.advance(u64::MAX, &mut run.started);
         run.record();
         run.result
@@ -73,6 +82,12 @@ impl SimulatedQueue {
         if self.arrivals > self.shed { self.queued / float(self.arrivals - self.shed) } else { 0.0 }
     }
 
+    /// The share of time for which a worker was busy, from 0 to 1. It is measured, because the calls that were
+    /// taken may be too few to have drawn the mean delay.
+    pub(super) fn utilization(&self) -> f64 {
+        self.utilization
+    }
+
     /// In nanoseconds, to half a percent.
     pub(super) fn response_quantile(&self, p: f64) -> f64 {
         self.responses.quantile(p)
@@ -87,17 +102,20 @@ impl Run {
             shed: 0,
             waited: 0,
             queued: 0.0,
+            utilization: 0.0,
             responses: LogHistogram::default(),
         };
         let unit = (interval * FINEST).max(1.0);
-        Self { queue: VirtualQueue::new(queue), started: Vec::new(), unit, result }
+        Self { queue: VirtualQueue::new(queue), started: Vec::new(), unit, begun: 0, result }
     }
 
     fn arrive(&mut self, at: u64, service: u64, is_recorded: bool) {
-        let call =
-            QueuedCall { service: Some(rounded(float(service) / self.unit)), deadline: None };
+        let call = QueuedCall { service: Some(self.units(service)), deadline: None };
         let standing = || StandingCall { at, service, is_recorded };
         let entry = self.queue.arrive(at, call, standing, &mut self.started);
+        if let Entry::Serving { .. } = entry {
+            self.begun += u128::from(self.units(service));
+        }
         self.record();
         if !is_recorded {
             return;
@@ -110,14 +128,32 @@ impl Run {
         }
     }
 
+    fn units(&self, nanos: u64) -> u64 {
+        rounded(float(nanos) / self.unit)
+    }
+
+    /// The time, and for how long workers have been busy until then, all together.
+    fn busy(&self) -> (u64, u128) {
+        (self.queue.clock(), self.begun - self.queue.rest())
+    }
+
+    fn utilization_since(&self, (from, busy_before): (u64, u128), workers: u32) -> f64 {
+        let (to, busy) = self.busy();
+        let whole = u128::from(to - from) * u128::from(workers);
+        if whole == 0 { 0.0 } else { float_of(busy - busy_before) / float_of(whole) }
+    }
+
     fn record(&mut self) {
-        for ServiceStart { since, waiting, .. } in self.started.drain(..) {
+        let mut started = std::mem::take(&mut self.started);
+        for ServiceStart { since, waiting, .. } in started.drain(..) {
+            self.begun += u128::from(self.units(waiting.service));
             if waiting.is_recorded {
                 let queued = float(since - waiting.at) * self.unit;
                 self.result.queued += queued;
                 self.result.responses.record(queued + float(waiting.service));
             }
         }
+        self.started = started;
     }
 }
 
@@ -199,6 +235,11 @@ fn share(part: u64, of: u64) -> f64 {
 
 #[expect(clippy::cast_precision_loss, reason = "the nearest float is good enough for statistics")]
 fn float(number: u64) -> f64 {
+    number as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the nearest float is good enough for statistics")]
+fn float_of(number: u128) -> f64 {
     number as f64
 }
 

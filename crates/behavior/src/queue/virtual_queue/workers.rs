@@ -27,6 +27,21 @@ impl Workers {
         self.calls.len()
     }
 
+    /// How many services go on after this moment.
+    pub(super) fn len_at(&self, at: u64) -> usize {
+        let ended = self.ends.iter().take_while(|(end, _)| *end <= at).count();
+        self.calls.len() - ended
+    }
+
+    /// How long the services go on after this moment, all together.
+    pub(super) fn rest_at(&self, at: u64) -> u128 {
+        self.ends.iter().map(|(end, _)| u128::from(end.saturating_sub(at))).sum()
+    }
+
+    pub(super) fn end_of(&self, ticket: Ticket) -> Option<u64> {
+        self.calls.get(&ticket).map(|call| call.end).filter(|end| *end < NEVER)
+    }
+
     pub(super) fn since(&self, ticket: Ticket) -> Option<u64> {
         self.calls.get(&ticket).map(|call| call.since)
     }

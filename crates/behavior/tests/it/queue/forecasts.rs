@@ -128,3 +128,20 @@ fn figures_are_printed_with_their_sources() {
     assert!(text.starts_with("  utilization   80 %        formula\n"), "{text}");
     assert!(text.contains("  mean queued   40ms        formula\n"), "{text}");
 }
+
+/// Few of the calls are taken, and they need not have drawn the mean delay.
+#[test]
+fn workers_that_always_have_calls_are_always_busy_and_never_more_than_that() {
+    for (delay, rate) in [
+        ("pareto(1ms, 0.3) max 1h; queue(workers=4, limit=100)", "50/s"),
+        ("mix(50%: 0s, rest: 1h); queue(workers=1, limit=10)", "50/s"),
+        ("10ms; queue(workers=8, limit=100)", "1000M/s"),
+    ] {
+        let full = forecast(delay, rate);
+        assert_eq!(full.utilization.source, Simulation, "{delay}");
+        let utilization = full.utilization.value;
+        assert!((0.99..=1.0).contains(&utilization), "{delay}: {utilization}");
+    }
+    let half = forecast("uniform(5ms, 15ms); queue(workers=2, limit=100)", "100/s");
+    assert!((half.utilization.value - 0.5).abs() < 0.005, "{half:?}");
+}
