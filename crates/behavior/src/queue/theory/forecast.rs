@@ -54,7 +54,14 @@ pub struct QueueForecast {
     pub p50_response: Figure<Duration>,
     /// The 99th percentile of the response.
     pub p99_response: Figure<Duration>,
+    /// Whether a simulation was long enough for the queue to settle. Close to full utilization, that takes
+    /// arrivals in proportion to 1 / (1 - utilization)² (W. Whitt, *Planning queueing simulations*, 1989), or to
+    /// the square of the limit, if that is less.
+    pub is_settled: bool,
 }
+
+/// How many times the square of a queue's memory a simulation lasts at least if it is long enough.
+const SETTLING: f64 = 1_000.0;
 
 /// The share of refused calls that is as good as none.
 const NEGLIGIBLE: f64 = 1e-9;
@@ -130,6 +137,7 @@ impl Expected<'_> {
             mean_queued: formula(Duration::ZERO),
             p50_response: response(0.5),
             p99_response: response(0.99),
+            is_settled: true,
         }
     }
 
@@ -152,6 +160,7 @@ impl Expected<'_> {
             mean_queued: formula(duration(bounded.mean_queued() * self.mean)),
             p50_response: responses[0],
             p99_response: responses[1],
+            is_settled: self.is_settled(),
         }
     }
 
@@ -186,6 +195,7 @@ impl Expected<'_> {
             ))),
             p50_response,
             p99_response,
+            is_settled: self.is_settled(),
         }
     }
 
@@ -200,12 +210,28 @@ impl Expected<'_> {
             mean_queued: simulated(duration(run.mean_queued())),
             p50_response,
             p99_response,
+            is_settled: self.is_settled(),
         }
     }
 
+    /// Without refusals.
+    fn wanted_utilization(&self) -> f64 {
+        self.load / self.workers()
+    }
+
+    fn arrivals(&self) -> u64 {
+        self.arrivals.unwrap_or_else(|| enough_arrivals(self.wanted_utilization()))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    fn is_settled(&self) -> bool {
+        let distance = (1.0 - self.wanted_utilization()).abs();
+        let memory = (1.0 / distance).min(f64::from(self.queue.limit()));
+        self.arrivals() as f64 >= SETTLING * memory * memory
+    }
+
     fn simulate(&self) -> SimulatedQueue {
-        let utilization = self.load / self.workers();
-        let arrivals = self.arrivals.unwrap_or_else(|| enough_arrivals(utilization));
+        let (utilization, arrivals) = (self.wanted_utilization(), self.arrivals());
         let delay = self.behavior.delay();
         SimulatedQueue::run(self.queue, delay, 1.0 / self.rate, utilization, arrivals)
     }
@@ -236,19 +262,28 @@ impl fmt::Display for FigureSource {
 /// Prints one figure per line, with its source.
 impl fmt::Display for QueueForecast {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shares =
-            [("utilization", self.utilization), ("refused", self.shed), ("stand", self.waits)];
-        for (name, share) in shares {
-            let value = DisplayShare(share.value).to_string();
-            writeln!(f, "  {name:<14}{value:<12}{}", share.source)?;
-        }
-        let times = [
-            ("mean queued", self.mean_queued),
-            ("p50 response", self.p50_response),
-            ("p99 response", self.p99_response),
+        let share = |of: &Figure<f64>| (DisplayShare(of.value).to_string(), of.source);
+        let time = |of: &Figure<Duration>| (rounded(of.value), of.source);
+        let rows = [
+            ("utilization", share(&self.utilization)),
+            ("refused", share(&self.shed)),
+            ("stand", share(&self.waits)),
+            ("mean queued", time(&self.mean_queued)),
+            ("p50 response", time(&self.p50_response)),
+            ("p99 response", time(&self.p99_response)),
         ];
-        for (name, time) in times {
-            writeln!(f, "  {name:<14}{:<12}{}", rounded(time.value), time.source)?;
+        let width =
+            rows.iter().map(|(_, (value, _))| value.len()).max().unwrap_or_default().max(10);
+        for (name, (value, source)) in &rows {
+            writeln!(f, "  {name:<14}{value:<width$}  {source}")?;
+        }
+        let is_simulated = rows.iter().any(|(_, (_, source))| *source == FigureSource::Simulation);
+        if is_simulated && !self.is_settled {
+            writeln!(
+                f,
+                "so close to capacity, a queue takes longer to settle than the simulation lasted: its \
+                 figures are of a queue that is still growing"
+            )?;
         }
         Ok(())
     }

@@ -145,3 +145,17 @@ fn workers_that_always_have_calls_are_always_busy_and_never_more_than_that() {
     let half = forecast("uniform(5ms, 15ms); queue(workers=2, limit=100)", "100/s");
     assert!((half.utilization.value - 0.5).abs() < 0.005, "{half:?}");
 }
+
+/// A thousandth below capacity, a queue without a limit to speak of needs a thousand million arrivals.
+#[test]
+fn a_queue_that_grows_for_longer_than_its_simulation_says_so() {
+    for (text, rate, is_settled) in [
+        ("10ms; queue(workers=8, limit=100000)", "500/s", true),
+        ("10ms; queue(workers=8, limit=100000)", "799.9/s", false),
+        ("10ms; queue(workers=8, limit=10)", "799.9/s", true),
+    ] {
+        let forecast = forecast(text, rate);
+        assert_eq!(forecast.is_settled, is_settled, "{text} at {rate}");
+        assert_eq!(forecast.to_string().contains("longer to settle"), !is_settled);
+    }
+}
