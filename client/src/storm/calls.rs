@@ -1,6 +1,6 @@
 //! The calls of a storm's clients: each with as many attempts as its policy allows.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use longsync::v1::{LongSyncRequest, LongSyncResponse};
@@ -13,8 +13,10 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
+use crate::storm::plan::StormPlan;
 use crate::storm::retry::Retries;
 use crate::storm::series::{Slot, Tally};
+use crate::storm::way::StormWay;
 
 /// Arrivals draw from other streams of the same seed.
 const BACK_OFF_STREAM: u64 = 2;
@@ -22,16 +24,16 @@ const BACK_OFF_STREAM: u64 = 2;
 /// What all clients of a way share.
 #[derive(Debug)]
 pub(super) struct Clients {
-    pub(super) connections: ConnectionPool,
+    connections: ConnectionPool,
     pub(super) timer: Timer,
     pub(super) start: Instant,
-    pub(super) timeout: Duration,
+    timeout: Duration,
     pub(super) tally: Tally,
     retries: Mutex<(Retries, ChaCha8Rng)>,
     trouble: Mutex<Option<String>>,
 }
 
-/// How an attempt ended. The list is complete, so the enum is exhaustive.
+/// How an attempt ended.
 #[derive(Debug)]
 enum AttemptEnd {
     Answered,
@@ -41,22 +43,22 @@ enum AttemptEnd {
 }
 
 impl Clients {
+    /// The clients of a way, whose first call is due at `start`.
     pub(super) fn new(
         connections: ConnectionPool,
         start: Instant,
-        timeout: Duration,
-        tally: Tally,
-        (retries, seed): (Retries, u64),
+        plan: &StormPlan,
+        way: StormWay,
     ) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut random = ChaCha8Rng::seed_from_u64(plan.seed());
         random.set_stream(BACK_OFF_STREAM);
-        let timer = connections.timer().clone();
+        let retries = Retries::new(way.policy(), plan.attempts);
         Self {
+            timer: connections.timer().clone(),
             connections,
-            timer,
             start,
-            timeout,
-            tally,
+            timeout: plan.timeout,
+            tally: Tally::new(plan.whole()),
             retries: Mutex::new((retries, random)),
             trouble: Mutex::default(),
         }
@@ -104,7 +106,7 @@ impl Clients {
         retries.pause(failed, || uniform(random))
     }
 
-    fn retries(&self) -> std::sync::MutexGuard<'_, (Retries, ChaCha8Rng)> {
+    fn retries(&self) -> MutexGuard<'_, (Retries, ChaCha8Rng)> {
         self.retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,7 +154,7 @@ impl Clients {
     fn request(&self, number: u64, attempt: u32) -> (http::Request<()>, rpc::Outgoing) {
         let mut metadata = MetadataMap::new();
         if attempt > 1 {
-            metadata.insert("grpc-previous-rpc-attempts", MetadataValue::from(attempt - 1));
+            metadata.insert(longsync::PREVIOUS_ATTEMPTS_HEADER, MetadataValue::from(attempt - 1));
         }
         let origin = self.connections.target().origin();
         let head = rpc::head(origin, rpc::path("LongSync"), &metadata, Some(self.timeout));

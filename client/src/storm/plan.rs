@@ -1,11 +1,11 @@
 //! The plan of a storm, and its checks. Pure.
 
-use std::ops::{Deref, Range};
+use std::ops::{Deref, Range, RangeInclusive};
 use std::time::Duration;
 
 use longsync_behavior::{Behavior, ParseBehaviorError, Queue, Rules};
-use longsync_text::Rate;
 use longsync_text::duration::text;
+use longsync_text::{Rate, counted};
 
 use crate::seed;
 use crate::storm::load_share::LoadShare;
@@ -15,7 +15,7 @@ use crate::storm::way::StormWay;
 
 /// The calls that may be due per second: fewer are too few to tell 95 % of them from all, and more, each made
 /// several times, are more than one thread can make on time.
-const RATES: Range<f64> = 20.0..5_000.000_001;
+const RATES: RangeInclusive<f64> = 20.0..=5_000.0;
 /// How long a way must go on after the trigger: three seconds tell whether it is whole again.
 const SHORTEST: Duration = Duration::from_secs(3);
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -112,9 +112,12 @@ pub enum StormPlanError {
     TimeoutOverDuration,
     /// Too few or too many calls would be due.
     #[error(
-        "{load} of what {workers} workers with {} per call can serve is {rate:.1} calls per second, and a \
-         storm needs 20 to 5000: change the load, the workers or the service",
-        text(*.service)
+        "{load} of what {} with {} per call can serve is {rate:.1} calls per second, and a storm needs {} to \
+         {}: change the load, the workers or the service",
+        counted(*.workers as usize, "worker"),
+        text(*.service),
+        RATES.start(),
+        RATES.end(),
     )]
     Rate {
         /// The load that was asked for.
@@ -142,9 +145,7 @@ impl StormPlan {
         check_times(&options)?;
         let seed = options.seed.unwrap_or_else(seed::short);
         let plan = Self { rate: rate(&options)?, options, seed };
-        for way in plan.ways.clone() {
-            plan.behavior(way)?;
-        }
+        plan.ways.iter().try_for_each(|way| plan.behavior(*way).map(drop))?;
         Ok(plan)
     }
 
@@ -170,6 +171,11 @@ impl StormPlan {
     /// How long each way runs.
     pub fn whole(&self) -> Duration {
         self.trigger_at().end + self.duration
+    }
+
+    /// How many calls per second the server can serve.
+    pub(super) fn capacity(&self) -> f64 {
+        f64::from(self.workers) / self.service.as_secs_f64()
     }
 
     /// How many calls may stand.
@@ -246,6 +252,7 @@ fn check_times(options: &StormOptions) -> Result<(), StormPlanError> {
 }
 
 fn rate(options: &StormOptions) -> Result<Rate, StormPlanError> {
+    // Of a share in millionths of a percent and a service in nanoseconds: millionths of a call per hour.
     const PER_HOUR: u128 = 3_600 * 1_000_000 * 1_000_000_000 / 100_000_000;
     let StormOptions { load, workers, service, .. } = *options;
     let share = u128::from(load.millionths_of_percent());
@@ -308,6 +315,15 @@ mod tests {
         assert!(long.contains("shorter than the duration"), "{long}");
         let many = refused(|it| it.load = "1000%".parse().unwrap());
         assert!(many.contains("10000.0 calls per second, and a storm needs 20 to 5000"), "{many}");
+        assert!(refused(|it| it.load = "500.01%".parse().unwrap()).contains("is 5000.1 calls"));
+        let most = StormOptions { load: "500%".parse().unwrap(), ..StormOptions::default() };
+        assert_eq!(StormPlan::new(most).unwrap().rate(), Rate::per_second(5_000).unwrap());
+        assert!(refused(|it| it.load = "1.99%".parse().unwrap()).contains("is 19.9 calls"));
+        let one = refused(|it| (it.workers, it.service) = (1, seconds(1)));
+        assert!(one.contains("of what 1 worker with 1s per call"), "{one}");
+        let stall = |lasts| refused(|it| it.trigger = Trigger::Stall(lasts));
+        let lengths = "the stall must be from 1ms to 1m";
+        assert_eq!([stall(Duration::from_micros(999)), stall(seconds(61))], [lengths; 2]);
         let few = refused(|it| it.service = seconds(1));
         assert!(few.contains("is 8.0 calls per second"), "{few}");
     }

@@ -16,21 +16,15 @@ pub(super) fn headline(plan: &StormPlan) -> String {
 /// The server and its clients.
 pub(super) fn setup(plan: &StormPlan) -> String {
     format!(
-        "{} with {} per call can serve {}; {} arrive, each with at most {} of {}; seed {}",
+        "{} with {} per call can serve {} calls per second; {} arrive, each with at most {} of {}; seed {}",
         counted(plan.workers as usize, "worker"),
         text(plan.service),
-        capacity(plan),
+        rate(plan.capacity()),
         rate(plan.rate().calls_per_second()),
         counted(plan.attempts as usize, "attempt"),
         text(plan.timeout),
         plan.seed(),
     )
-}
-
-/// How many calls per second the server can serve.
-fn capacity(plan: &StormPlan) -> String {
-    let calls = f64::from(plan.workers) / plan.service.as_secs_f64();
-    format!("{} calls per second", rate(calls))
 }
 
 /// The name of a way.
