@@ -52,7 +52,7 @@ impl Clients {
     ) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(plan.seed());
         random.set_stream(BACK_OFF_STREAM);
-        let retries = Retries::new(way.policy(), plan.attempts);
+        let retries = Retries::new(way.policy(), plan.attempts, plan.backoff_max);
         Self {
             timer: connections.timer().clone(),
             connections,

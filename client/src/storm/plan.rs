@@ -9,6 +9,7 @@ use longsync_text::{Rate, counted};
 
 use crate::seed;
 use crate::storm::load_share::LoadShare;
+use crate::storm::retry::FIRST_PAUSE;
 use crate::storm::series::SLOT;
 use crate::storm::trigger::Trigger;
 use crate::storm::way::StormWay;
@@ -39,6 +40,8 @@ pub struct StormOptions {
     pub attempts: u32,
     /// How many calls may stand in the way that has a limit.
     pub limit: u32,
+    /// The longest pause before a retry in the way that has back-off.
+    pub backoff_max: Duration,
     /// How long a way runs at least before its trigger.
     pub before: Duration,
     /// How long a way runs after its trigger.
@@ -58,6 +61,7 @@ impl Default for StormOptions {
             timeout: Duration::from_millis(100),
             attempts: 4,
             limit: 50,
+            backoff_max: Duration::from_secs(1),
             before: Duration::from_secs(4),
             duration: Duration::from_secs(15),
             seed: None,
@@ -237,6 +241,7 @@ fn check_times(options: &StormOptions) -> Result<(), StormPlanError> {
         ("the duration", options.duration, SHORTEST, LONGEST),
         ("the time before the trigger", options.before, SLOT, LONGEST),
         ("the stall", options.trigger.lasts(), millisecond, minute),
+        ("the longest back-off", options.backoff_max, FIRST_PAUSE, minute),
     ];
     let is_out = |(_, time, least, most): &(_, Duration, _, _)| time < least || time > most;
     if let Some((what, _, least, most)) = times.into_iter().find(is_out) {
@@ -324,6 +329,9 @@ mod tests {
         let stall = |lasts| refused(|it| it.trigger = Trigger::Stall(lasts));
         let lengths = "the stall must be from 1ms to 1m";
         assert_eq!([stall(Duration::from_micros(999)), stall(seconds(61))], [lengths; 2]);
+        let pauses = "the longest back-off must be from 50ms to 1m";
+        let pause = |longest| refused(|it| it.backoff_max = longest);
+        assert_eq!([pause(Duration::from_millis(49)), pause(seconds(61))], [pauses; 2]);
         let few = refused(|it| it.service = seconds(1));
         assert!(few.contains("is 8.0 calls per second"), "{few}");
     }

@@ -1,10 +1,13 @@
 //! The words of a storm, shared by its text and its picture. Pure.
 
+use std::fmt::Write as _;
+
 use longsync_text::duration::text;
 use longsync_text::{counted, grouped};
 
 use crate::storm::outcome::{Recovery, Storm, StormRun};
 use crate::storm::plan::StormPlan;
+use crate::storm::retry::FIRST_PAUSE;
 use crate::storm::way::StormWay;
 
 /// What is done to whom.
@@ -108,6 +111,10 @@ pub(super) fn remark(storm: &Storm) -> String {
     );
     if storm.runs.iter().any(|run| run.way != StormWay::Free) {
         remark.push_str("; abandoned=work, unless a way says otherwise");
+    }
+    if storm.runs.iter().any(|run| run.way == StormWay::BackOff) {
+        let (first, longest) = (text(FIRST_PAUSE), text(plan.backoff_max));
+        let _ = write!(remark, "; back-off: full jitter from {first} doubling to {longest}");
     }
     remark
 }

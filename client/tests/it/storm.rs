@@ -52,6 +52,7 @@ async fn every_way_is_run_to_its_end_and_counted_in_slots() {
     let json: serde_json::Value = serde_json::from_str(&to_json(&storm).unwrap()).unwrap();
     assert_eq!(json["schema"], "longsync.storm/v1");
     assert_eq!((&json["seed"], &json["trigger"]), (&1.into(), &"stall 250ms".into()));
+    assert_eq!(json["backoff_max_ns"], 1_000_000_000);
     let way = &json["ways"][0];
     assert_eq!((&way["way"], &way["abandoned"]), (&"work".into(), &"work".into()));
     assert_eq!(way["slots"].as_array().unwrap().len(), 15);
