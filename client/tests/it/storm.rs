@@ -75,6 +75,8 @@ async fn calls_stand_during_a_stall_and_a_limit_sheds() {
     let storm = stormed(&plan, &CancellationToken::new()).await;
     let [work, limit] = &storm.runs[..] else { panic!("{storm:?}") };
     assert!(work.most_standing() > limit.most_standing(), "{storm:?}");
+    // Those that arrive in the slot of the stall, some 20, stand at its end.
+    assert!(work.slots[2].due >= 10 && work.slots[2].standing >= 10, "{work:?}");
     assert!(limit.most_standing() <= 1, "{limit:?}");
     assert!(work.slots.iter().all(|slot| slot.shed == 0), "{work:?}");
     assert!(limit.slots.iter().any(|slot| slot.shed > 0), "{limit:?}");
