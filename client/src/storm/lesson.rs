@@ -28,7 +28,8 @@ pub(super) fn lesson(storm: &Storm) -> String {
             Recovery::Unknown => {}
         }
     }
-    if let Some(worst) = sick.iter().find(|run| run.way == StormWay::Work).or(sick.first()) {
+    if let Some(worst) = sick.iter().find(|run| run.way == StormWay::Work).or_else(|| sick.first())
+    {
         let mut sentences = vec![of_sick(storm, worst, &whole)];
         sentences.extend(of_back_off(storm, &sick));
         sentences.extend(of_cures(storm, &whole));
@@ -187,6 +188,14 @@ mod tests {
         assert!(said.contains("`retries` last, 1s after its end"), "{said}");
         let said = lesson(&storm(vec![run(StormWay::NoRetries, &SICK)]));
         assert!(said.contains("Make --duration longer") && !said.contains("metastable"), "{said}");
+        // Retries that the server can serve do not keep it sick.
+        let mut few = run(StormWay::Work, &SICK);
+        few.slots.iter_mut().for_each(|slot| slot.attempts = slot.due);
+        let said = lesson(&storm(vec![few]));
+        assert!(said.contains("Make --duration longer") && !said.contains("metastable"), "{said}");
+        let said = lesson(&storm(vec![run(StormWay::BackOff, &SICK), run(StormWay::Work, &SICK)]));
+        assert!(said.contains("over for 4s, and `retries` still had"), "{said}");
+        assert!(said.contains("Back-off alone did not end it"), "{said}");
         let said = lesson(&storm(vec![run(StormWay::BackOff, &WHOLE), run(StormWay::Work, &SICK)]));
         assert!(said.ends_with("What ended it: back-off (at once)."), "{said}");
         let said = lesson(&storm(vec![run(StormWay::BackOff, &SICK)]));

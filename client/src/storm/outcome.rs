@@ -128,7 +128,7 @@ impl StormRun {
     }
 
     fn last_slots(&self) -> Option<&[Slot]> {
-        self.slots.last_chunk::<LAST_SLOTS>().map(|slots| slots.as_slice())
+        self.slots.last_chunk::<LAST_SLOTS>().map(<[_; LAST_SLOTS]>::as_slice)
     }
 }
 
