@@ -72,6 +72,9 @@ pub const BEHAVIOR_HEADER: &str = "x-longsync-behavior";
 /// The request header that names a call if the request itself does not.
 pub const CALL_ID_HEADER: &str = "x-longsync-call-id";
 
+/// The request header that states how many attempts of a call came before, by gRPC's own retries.
+pub const PREVIOUS_ATTEMPTS_HEADER: &str = "grpc-previous-rpc-attempts";
+
 /// The text of every answer.
 pub const DONE: &str = "Done!";
 

@@ -96,10 +96,10 @@ pub(crate) enum Command {
     /// server's share of each wait from the time added to it, counts calls that were due but not sent, and
     /// shows how certain each percentile is.
     Load(Box<LoadArgs>),
-    /// Show what retries make of a short trouble: a server stalls once, and clients try again in several ways.
+    /// Show what retries make of a short stall: a server stops once, and its clients try again in several ways.
     ///
     /// The server is started inside this process, with a queue in front of its workers. Calls arrive whatever
-    /// it does, as a Poisson process. All ways take two minutes.
+    /// it does, as a Poisson process. By default, all ways together take two minutes.
     Storm(StormArgs),
     /// Show what a behavior does before a server runs it, or find the behavior that reproduces a measurement.
     Behavior(BehaviorArgs),

@@ -33,6 +33,7 @@ struct Readme;
 
 pub mod behavior;
 pub mod chart;
+mod embedded;
 mod figures;
 mod http1;
 mod json;

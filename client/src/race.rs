@@ -6,7 +6,6 @@ mod calls;
 mod cost;
 mod counters;
 mod delays;
-mod embedded;
 mod exchange;
 mod faults;
 mod forecast;
@@ -54,10 +53,10 @@ pub use crate::race::text::to_text;
 pub use crate::race::way::Way;
 pub use longsync_behavior::Behavior;
 
+use crate::embedded::EmbeddedServer;
 use crate::http1;
 use crate::race::calls::Caller;
 use crate::race::counters::CounterSource;
-use crate::race::embedded::EmbeddedServer;
 use crate::race::progress::WayProgress;
 use longsync_connect::ConnectError;
 use longsync_connect::ConnectionPool;
@@ -94,7 +93,7 @@ pub async fn run(
     let (target, embedded) = if let Some(target) = &plan.target {
         (target.clone(), None)
     } else {
-        let embedded = EmbeddedServer::start(&plan.delays, plan.spin)?;
+        let embedded = EmbeddedServer::start(plan.server_options())?;
         (embedded.target.clone(), Some(embedded))
     };
     let counters = match &embedded {

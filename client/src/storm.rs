@@ -4,7 +4,6 @@
 //! changes one thing about the clients' retries or the server's queue.
 
 mod calls;
-mod embedded;
 mod json;
 mod lesson;
 mod load_share;
@@ -20,9 +19,6 @@ mod trigger;
 mod way;
 mod words;
 
-use longsync_behavior::ParseBehaviorError;
-use longsync_connect::ConnectError;
-use longsync_text::in_words;
 use tokio_util::sync::CancellationToken;
 
 pub use crate::storm::json::{to_json, unrun_to_json};
@@ -30,26 +26,12 @@ pub use crate::storm::load_share::{LoadShare, ParseLoadShareError};
 pub use crate::storm::outcome::{Recovery, Storm, StormRun};
 pub use crate::storm::plan::{StormOptions, StormPlan, StormPlanError};
 pub use crate::storm::retry::RetryPolicy;
+pub use crate::storm::runner::StormError;
 pub use crate::storm::series::{SLOT, Slot};
 pub use crate::storm::svg::to_svg;
 pub use crate::storm::text::to_text;
 pub use crate::storm::trigger::{ParseTriggerError, Trigger};
 pub use crate::storm::way::StormWay;
-
-/// Why a storm could not be run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StormError {
-    /// The server inside this process could not be reached.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// No server could be started in this process.
-    #[error("cannot start a server inside this process: {}", in_words(.0))]
-    Server(#[from] std::io::Error),
-    /// The server's behavior could not be written.
-    #[error(transparent)]
-    Behavior(#[from] ParseBehaviorError),
-}
 
 /// Runs a storm on the caller's runtime, one way after another. `interrupt` ends it early, and the result then
 /// contains what was measured so far. `on_begin` is called before each way.

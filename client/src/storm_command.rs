@@ -4,7 +4,6 @@ use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use longsync_client::storm::{self, Storm, StormError, StormPlan};
-use longsync_text::counted;
 use longsync_text::duration::text;
 
 use crate::args::StormArgs;
@@ -44,28 +43,22 @@ pub(crate) fn run(args: StormArgs) -> u8 {
 
 /// Runs the ways; [`None`] if a second interrupt ended them.
 fn raised(plan: &StormPlan, session: &Session) -> Option<Result<Storm, StormError>> {
-    let (count, whole) = (plan.ways.len(), plan.whole());
+    let ways = plan.ways.len();
     let mut stderr = anstream::AutoStream::auto(std::io::stderr());
     let is_watched = std::io::stderr().is_terminal();
     let mut begun = 0;
     session.run(async |interrupt, _| {
         let on_begin = |way| {
+            let left = plan.whole() * u32::try_from(ways - begun).unwrap_or(u32::MAX);
             begun += 1;
             if is_watched {
-                let all = whole.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
-                let left = all.saturating_sub(whole.saturating_mul(begun - 1));
-                let (ways, left) = (counted(count, "way"), text(seconds(left)));
+                let left = text(Duration::from_secs(left.as_secs()));
                 // If it cannot be written, nobody is watching.
-                let _ = writeln!(stderr, "{way}: number {begun} of {ways}; all end in {left}");
+                let _ = writeln!(stderr, "{way}: way {begun} of {ways}; {left} left");
             }
         };
         storm::run(plan, &interrupt, on_begin).await
     })
-}
-
-/// Whole seconds, for people who wait for them.
-fn seconds(duration: Duration) -> Duration {
-    Duration::from_secs(duration.as_secs())
 }
 
 /// Reports why a storm was not run.

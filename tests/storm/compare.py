@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares storms of the client, over real connections, with simulated ones.
 
-compare.py CLIENT [--seeds 1,2,3,4,5] [--duration 15]
+compare.py CLIENT [--seeds 1,2,3,4,5] [--ways WAY,...] [--duration 15] [--load 80] [--attempts 4] [--backoff-max 1]
 
 Both have the same experiment but other random numbers: what has to agree is whether a way is whole again, and
 when, to 30 % or 2 s, whichever is more.
@@ -22,17 +22,13 @@ ATTEMPTS = 0.15
 MOST_LATE = 0.01
 
 
-def live(client, seed, duration):
+def live(args, seed):
     """The ways of a storm of the client, by name."""
-    command = [client, "storm", "--json", "--seed", str(seed), "--duration", f"{duration}s"]
+    command = [args.client, "storm", "--json", "--seed", str(seed), "--ways", args.ways]
+    command += ["--duration", f"{args.duration}s", "--load", f"{args.load}%"]
+    command += ["--attempts", str(args.attempts), "--backoff-max", f"{args.backoff_max}s"]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)
     return {way["way"]: way for way in json.loads(ran.stdout)["ways"]}
-
-
-def simulated(way, seed, duration):
-    stall = simulate.Experiment.stall
-    experiment = simulate.Experiment(duration=duration + stall)
-    return simulate.Simulation(way, seed, experiment).run().summary()
 
 
 def seconds(nanoseconds):
@@ -67,14 +63,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("client")
     parser.add_argument("--seeds", default="1,2,3,4,5")
-    parser.add_argument("--duration", type=int, default=15)
+    parser.add_argument("--ways", default=",".join(way.name for way in simulate.WAYS))
+    simulate.add_experiment(parser, duration=15)
     args = parser.parse_args()
+    experiment = simulate.experiment_of(args)
     failed = 0
     print(f"{'way':>10} seed    real  simulated   attempts per call     standing at most")
     for seed in map(int, args.seeds.split(",")):
-        runs = live(args.client, seed, args.duration)
-        for way in simulate.WAYS:
-            real, expected = runs[way.name], simulated(way, seed, args.duration)
+        runs = live(args, seed)
+        for way in (way for way in simulate.WAYS if way.name in runs):
+            real, expected = runs[way.name], simulate.Simulation(way, seed, experiment).run().summary()
             found = list(problems(real, expected))
             failed += bool(found)
             standing = max(slot["standing"] for slot in real["slots"])

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A retry storm, simulated: the experiment of `longsync-client storm`, written apart from its code.
 
-simulate.py [--seeds 1,2,3] [--way NAME] [--series] [--check]
+simulate.py [--seeds 1,2,3] [--way NAME] [--duration 20] [--load 80] [--attempts 4] [--backoff-max 1] [--series]
+            [--check]
 
 Ten workers with exponential service, an open loop of calls, a stall, and clients that time out and try again.
 Nothing here is shared with the Rust queue or client: one heap of events, one list of waiting attempts.
@@ -43,15 +44,33 @@ WAYS = (
 class Experiment:
     workers: int = 10
     service: float = 0.010
-    rate: float = 800.0
+    load: float = 0.80
     timeout: float = 0.100
     attempts: int = 4
+    backoff_max: float = 1.0
     stall: float = 1.0
-    duration: float = 20.0  # from the start of the stall
+    duration: float = 20.0  # after the stall
+
+    @property
+    def rate(self):
+        return self.load * self.workers / self.service
 
     @property
     def end(self):
-        return BEFORE + self.duration
+        return BEFORE + self.stall + self.duration
+
+
+def add_experiment(parser, duration):
+    """The arguments that change an experiment, as those of `storm`."""
+    parser.add_argument("--duration", type=int, default=duration, help="seconds after the stall")
+    parser.add_argument("--load", type=int, default=80, help="percent of the capacity")
+    parser.add_argument("--attempts", type=int, default=Experiment.attempts)
+    parser.add_argument("--backoff-max", type=int, default=1, help="seconds")
+
+
+def experiment_of(args):
+    duration, longest = float(args.duration), float(args.backoff_max)
+    return Experiment(load=args.load / 100, attempts=args.attempts, backoff_max=longest, duration=duration)
 
 
 class Attempt:
@@ -79,7 +98,7 @@ class Client:
         if self.way.retries == "none" or number >= self.experiment.attempts:
             return None
         if self.way.retries == "backoff":
-            return self.source.uniform(0, min(1.0, 0.050 * 2 ** (number - 1)))
+            return self.source.uniform(0, min(self.experiment.backoff_max, 0.050 * 2 ** (number - 1)))
         if self.way.retries == "budget":
             # Ten times 0.1 must be a token, whatever binary fractions make of it.
             if self.tokens < 1 - 1e-9:
@@ -223,11 +242,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", default="1,2,3,4,5")
     parser.add_argument("--way", choices=[way.name for way in WAYS])
-    parser.add_argument("--duration", type=float, default=Experiment.duration)
+    add_experiment(parser, duration=20)
     parser.add_argument("--series", action="store_true", help="print each second")
     parser.add_argument("--check", action="store_true", help="fail if a way does not end as theory says")
     args = parser.parse_args()
-    experiment = Experiment(duration=args.duration)
+    experiment = experiment_of(args)
     ways = [way for way in WAYS if args.way in (None, way.name)]
     unexpected = 0
     for way in ways:

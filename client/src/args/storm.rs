@@ -72,6 +72,11 @@ pub(crate) struct StormArgs {
     #[arg(long, value_name = "N", default_value = "50", value_parser = whole)]
     limit: u32,
 
+    /// The longest pause before a retry in the way `backoff`. Each is drawn evenly from zero up to 50 ms before the
+    /// first retry, and up to twice as long before each further one.
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse)]
+    backoff_max: Duration,
+
     /// How long each way runs after the trigger, in whole seconds; before it, each runs for 4 s.
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse)]
     duration: Duration,
@@ -110,6 +115,7 @@ impl StormArgs {
             timeout: self.timeout,
             attempts: self.attempts,
             limit: self.limit,
+            backoff_max: self.backoff_max,
             before: defaults.before,
             duration: self.duration,
             seed: self.seed,

@@ -14,7 +14,7 @@ use crate::wrap::wrapped;
 /// The left and right ends of a plot; the labels of its vertical axis are on the left of it.
 const ACROSS: Range<f64> = 84.0..752.0;
 const HEIGHT: u32 = 200;
-/// The number of characters of a plot's title that fit on a line.
+/// The number of characters of a plot's title that fit on a line, in the larger letters of narrow screens.
 const CHARACTERS: usize = 68;
 
 const PLOT_STYLE: &str = "\

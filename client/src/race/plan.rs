@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue};
 use longsync_connect::Target;
+use longsync_server::{Limits, Options};
 use longsync_text::TypedDuration;
 
 use crate::race::delays::RaceDelays;
@@ -60,15 +61,29 @@ impl RacePlan {
         let mut headers = HeaderMap::new();
         if self.delays.faults().is_some_and(RaceFaults::are_of_attempts) {
             // Ways make the same calls, each for the first time. A server counts attempts itself unless it is told.
-            headers.insert("grpc-previous-rpc-attempts", HeaderValue::from_static("0"));
+            headers.insert(longsync::PREVIOUS_ATTEMPTS_HEADER, HeaderValue::from_static("0"));
         }
         if let Some(behavior) = self.delays.faulty()
             && self.behavior_place(way) == BehaviorPlace::Header
             && let Ok(text) = HeaderValue::from_str(behavior.text())
         {
-            headers.insert("x-longsync-behavior", text);
+            headers.insert(longsync::BEHAVIOR_HEADER, text);
         }
         headers
+    }
+
+    /// The options of a server inside this process: it allows the delays, draws by their seed if they have one,
+    /// and polls for the last part of each. If there are faults, they are the server's own: callers may not ask for
+    /// all of them.
+    pub(super) fn server_options(&self) -> Options {
+        let (limits, default) = (Limits::default(), Options::default());
+        Options {
+            limits: Limits { max_delay: limits.max_delay.max(self.delays.limit()), ..limits },
+            seed: self.delays.seed().unwrap_or(default.seed),
+            behavior: self.delays.faulty().cloned().unwrap_or(default.behavior),
+            spin: self.spin,
+            ..Options::default()
+        }
     }
 
     /// How long a call may be without a sign of life.

@@ -1,16 +1,12 @@
 //! The messages of an exchange that are never answered, as planned.
 
+use longsync::{BEHAVIOR_HEADER, PREVIOUS_ATTEMPTS_HEADER};
 use longsync_behavior::rpc_behavior::{self, RPC_BEHAVIOR};
 use longsync_behavior::{Behavior, Fault, Rules};
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
 use crate::single::plan::SinglePlan;
-
-/// The header that asks for a behavior.
-const BEHAVIOR: &str = "x-longsync-behavior";
-/// The header that states how often the call was tried before.
-const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
 
 /// The messages that an exchange which ended well has not answered.
 #[derive(Debug, Default)]
@@ -32,11 +28,11 @@ pub(super) fn asked_for(plan: &SinglePlan) -> Option<String> {
 
 fn in_headers(metadata: &MetadataMap) -> Option<String> {
     let text = |name| metadata.get(name).and_then(|value| value.to_str().ok());
-    if metadata.contains_key(BEHAVIOR) {
-        return clause_of(text(BEHAVIOR)?);
+    if metadata.contains_key(BEHAVIOR_HEADER) {
+        return clause_of(text(BEHAVIOR_HEADER)?);
     }
     let values = metadata.get_all(RPC_BEHAVIOR).iter().filter_map(|value| value.to_str().ok());
-    let attempts = text(PREVIOUS_ATTEMPTS).and_then(|count| count.parse().ok()).unwrap_or(0);
+    let attempts = text(PREVIOUS_ATTEMPTS_HEADER).and_then(|count| count.parse().ok()).unwrap_or(0);
     // The host of the server is not known, so entries for one do not count here.
     hang_of(&rpc_behavior::read(values, "", attempts, LONGEST).ok()??)
 }
@@ -73,19 +69,19 @@ mod tests {
             }
             metadata
         };
-        let header = || headers(&[(BEHAVIOR, "1s; hang(2%)")]);
+        let header = || headers(&[(BEHAVIOR_HEADER, "1s; hang(2%)")]);
         let keep_open = (RPC_BEHAVIOR, "succeed-on-retry-attempt-1,keep-open");
         let hang = |share: &str| Some(format!("hang({share})"));
         assert_eq!(of(|plan| plan), None);
         assert_eq!(of(|plan| plan.behavior("1s; hang(1%)")), hang("1%"));
         assert_eq!(of(|plan| plan.metadata(header())), hang("2%"));
         assert_eq!(of(|plan| plan.metadata(headers(&[keep_open]))), hang("100%"));
-        let retried = headers(&[keep_open, (PREVIOUS_ATTEMPTS, "1")]);
+        let retried = headers(&[keep_open, (PREVIOUS_ATTEMPTS_HEADER, "1")]);
         assert_eq!(of(|plan| plan.metadata(retried)), None);
         // The header does not count.
         assert_eq!(of(|plan| plan.behavior("1s").metadata(header())), None);
         assert_eq!(of(|plan| plan.delay(LONGEST).metadata(header())), None);
-        assert_eq!(of(|plan| plan.metadata(headers(&[(BEHAVIOR, "1s"), keep_open]))), None);
+        assert_eq!(of(|plan| plan.metadata(headers(&[(BEHAVIOR_HEADER, "1s"), keep_open]))), None);
     }
 
     #[test]

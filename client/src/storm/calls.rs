@@ -1,6 +1,6 @@
 //! The calls of a storm's clients: each with as many attempts as its policy allows.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use longsync::v1::{LongSyncRequest, LongSyncResponse};
@@ -13,8 +13,10 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
+use crate::storm::plan::StormPlan;
 use crate::storm::retry::Retries;
 use crate::storm::series::{Slot, Tally};
+use crate::storm::way::StormWay;
 
 /// Arrivals draw from other streams of the same seed.
 const BACK_OFF_STREAM: u64 = 2;
@@ -22,16 +24,16 @@ const BACK_OFF_STREAM: u64 = 2;
 /// What all clients of a way share.
 #[derive(Debug)]
 pub(super) struct Clients {
-    pub(super) connections: ConnectionPool,
+    connections: ConnectionPool,
     pub(super) timer: Timer,
     pub(super) start: Instant,
-    pub(super) timeout: Duration,
+    timeout: Duration,
     pub(super) tally: Tally,
     retries: Mutex<(Retries, ChaCha8Rng)>,
     trouble: Mutex<Option<String>>,
 }
 
-/// How an attempt ended. The list is complete, so the enum is exhaustive.
+/// How an attempt ended.
 #[derive(Debug)]
 enum AttemptEnd {
     Answered,
@@ -41,22 +43,22 @@ enum AttemptEnd {
 }
 
 impl Clients {
+    /// The clients of a way, whose first call is due at `start`.
     pub(super) fn new(
         connections: ConnectionPool,
         start: Instant,
-        timeout: Duration,
-        tally: Tally,
-        (retries, seed): (Retries, u64),
+        plan: &StormPlan,
+        way: StormWay,
     ) -> Self {
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut random = ChaCha8Rng::seed_from_u64(plan.seed());
         random.set_stream(BACK_OFF_STREAM);
-        let timer = connections.timer().clone();
+        let retries = Retries::new(way.policy(), plan.attempts, plan.backoff_max);
         Self {
+            timer: connections.timer().clone(),
             connections,
-            timer,
             start,
-            timeout,
-            tally,
+            timeout: plan.timeout,
+            tally: Tally::new(plan.whole()),
             retries: Mutex::new((retries, random)),
             trouble: Mutex::default(),
         }
@@ -104,7 +106,7 @@ impl Clients {
         retries.pause(failed, || uniform(random))
     }
 
-    fn retries(&self) -> std::sync::MutexGuard<'_, (Retries, ChaCha8Rng)> {
+    fn retries(&self) -> MutexGuard<'_, (Retries, ChaCha8Rng)> {
         self.retries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,7 +154,7 @@ impl Clients {
     fn request(&self, number: u64, attempt: u32) -> (http::Request<()>, rpc::Outgoing) {
         let mut metadata = MetadataMap::new();
         if attempt > 1 {
-            metadata.insert("grpc-previous-rpc-attempts", MetadataValue::from(attempt - 1));
+            metadata.insert(longsync::PREVIOUS_ATTEMPTS_HEADER, MetadataValue::from(attempt - 1));
         }
         let origin = self.connections.target().origin();
         let head = rpc::head(origin, rpc::path("LongSync"), &metadata, Some(self.timeout));
@@ -166,4 +168,116 @@ impl Clients {
 fn uniform(random: &mut ChaCha8Rng) -> f64 {
     const STEPS: f64 = (1_u64 << 53) as f64;
     (random.next_u64() >> 11) as f64 / STEPS
+}
+
+#[cfg(test)]
+mod tests {
+    use longsync_server::Options;
+    use longsync_timer::Clock;
+
+    use super::*;
+    use crate::embedded::EmbeddedServer;
+    use crate::storm::plan::StormOptions;
+
+    /// So long that a busy machine does not let it pass.
+    const PATIENT: Duration = Duration::from_secs(10);
+    const IMPATIENT: Duration = Duration::from_millis(30);
+
+    fn server(behavior: &str) -> EmbeddedServer {
+        let behavior = behavior.parse().unwrap();
+        EmbeddedServer::start(Options { behavior, ..Options::default() }).unwrap()
+    }
+
+    fn clients(
+        server: &EmbeddedServer,
+        way: StormWay,
+        (attempts, timeout): (u32, Duration),
+    ) -> Arc<Clients> {
+        let options = StormOptions { attempts, timeout, seed: Some(1), ..StormOptions::default() };
+        let plan = StormPlan::new(options).unwrap();
+        let timer = Timer::with_spin(Clock::Monotonic, Duration::ZERO);
+        let connections = ConnectionPool::new(server.target.clone(), timer.clone());
+        Arc::new(Clients::new(connections, timer.now(), &plan, way))
+    }
+
+    /// What was counted of these calls, made one after another; and what nobody planned.
+    async fn counted(clients: &Arc<Clients>, calls: u64) -> (Slot, Option<String>) {
+        for number in 0..calls {
+            Arc::clone(clients).call(number).await;
+        }
+        let slots = clients.tally.ended_at(Duration::MAX);
+        let sum = |count: fn(&Slot) -> u64| slots.iter().map(count).sum();
+        let counted = Slot {
+            good: sum(|slot| slot.good),
+            attempts: sum(|slot| slot.attempts),
+            shed: sum(|slot| slot.shed),
+            timed_out: sum(|slot| slot.timed_out),
+            failed: sum(|slot| slot.failed),
+            ..Slot::default()
+        };
+        (counted, clients.trouble())
+    }
+
+    /// The server counts attempts as their header says.
+    #[tokio::test]
+    async fn a_call_is_made_again_until_it_is_answered() {
+        let server = server("0s; fail_first(2, UNAVAILABLE)");
+        let (counted, trouble) = counted(&clients(&server, StormWay::Work, (4, PATIENT)), 1).await;
+        assert_eq!(counted, Slot { attempts: 3, failed: 2, good: 1, ..Slot::default() });
+        assert_eq!(trouble.as_deref(), Some("Unavailable: planned by longsync"));
+    }
+
+    #[tokio::test]
+    async fn a_call_fails_with_its_last_attempt_and_every_end_is_counted_as_itself() {
+        for way in [StormWay::NoRetries, StormWay::Work] {
+            let attempts = if way == StormWay::NoRetries { 1 } else { 4 };
+            let hanging = server("0s; hang(100%)");
+            let (hung, trouble) = counted(&clients(&hanging, way, (4, IMPATIENT)), 1).await;
+            assert_eq!(hung, Slot { attempts, timed_out: attempts, ..Slot::default() });
+            assert_eq!(trouble, None);
+            let full = server("0s; fail(100%, RESOURCE_EXHAUSTED)");
+            let (refused, trouble) = counted(&clients(&full, way, (4, PATIENT)), 1).await;
+            assert_eq!(refused, Slot { attempts, shed: attempts, ..Slot::default() });
+            assert_eq!(trouble, None);
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_share_a_budget_to_which_each_adds_a_tenth() {
+        let server = server("0s; fail(100%, RESOURCE_EXHAUSTED)");
+        let clients = clients(&server, StormWay::Budget, (100, PATIENT));
+        // The first call spends ten retries, the next nine make none, and the one after them has earned one.
+        for (calls, attempts) in [(1, 11), (9, 20), (1, 22)] {
+            assert_eq!(counted(&clients, calls).await.0.attempts, attempts);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_backs_off_pauses_as_long_as_its_seed_draws() {
+        let server = server("0s; fail(100%, RESOURCE_EXHAUSTED)");
+        let of_the_same_seed = clients(&server, StormWay::BackOff, (5, PATIENT));
+        let pauses: Duration = (1..5).map(|failed| of_the_same_seed.pause(failed).unwrap()).sum();
+        assert!(pauses > Duration::from_millis(100), "{pauses:?}");
+        let begun = Instant::now();
+        let (counted, _) = counted(&clients(&server, StormWay::BackOff, (5, PATIENT)), 1).await;
+        assert!(begun.elapsed() >= pauses, "{:?} instead of {pauses:?}", begun.elapsed());
+        assert_eq!(counted.attempts, 5);
+    }
+
+    /// This thread makes the calls, so when it is held up, an answer is read after its client has given up.
+    #[tokio::test]
+    async fn an_answer_that_is_read_too_late_is_not_good() {
+        let server = server("200ms");
+        let timeout = Duration::from_millis(400);
+        let calling = clients(&server, StormWay::NoRetries, (1, timeout));
+        let stats = server.stats.clone();
+        tokio::spawn(async move {
+            while stats.snapshot().calls_in_flight() == 0 {
+                tokio::task::yield_now().await;
+            }
+            std::thread::sleep(timeout);
+        });
+        let (counted, _) = counted(&calling, 1).await;
+        assert_eq!(counted, Slot { attempts: 1, timed_out: 1, ..Slot::default() });
+    }
 }

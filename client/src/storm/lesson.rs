@@ -1,5 +1,7 @@
 //! What a storm teaches, by its own figures. Pure.
 
+use std::time::Duration;
+
 use longsync_text::duration::text;
 use longsync_text::grouped;
 
@@ -9,29 +11,33 @@ use crate::storm::retry::RetryPolicy;
 use crate::storm::way::StormWay;
 use crate::storm::words::{name, rate};
 
+/// A way that was whole again, and how long after its trigger.
+type Whole<'a> = (&'a StormRun, Duration);
+
 /// The lesson.
 pub(super) fn lesson(storm: &Storm) -> String {
-    let known: Vec<_> =
-        storm.runs.iter().filter(|run| run.recovery() != Recovery::Unknown).collect();
-    if known.is_empty() {
+    if storm.runs.iter().all(|run| run.recovery() == Recovery::Unknown) {
         return "No way ran long enough to teach anything.".to_owned();
     }
+    let (mut sick, mut whole) = (Vec::new(), Vec::<Whole<'_>>::new());
     // What was sick before its trigger teaches nothing about it.
-    let known: Vec<_> =
-        known.into_iter().filter(|run| run.was_whole_before() == Some(true)).collect();
-    if known.is_empty() {
-        return overloaded(storm);
-    }
-    let (sick, whole): (Vec<_>, Vec<_>) =
-        known.into_iter().partition(|run| run.recovery() == Recovery::Not);
-    match sick.iter().find(|run| run.way == StormWay::Work).or_else(|| sick.first()) {
-        None => all_whole(storm, &whole),
-        Some(worst) => {
-            let mut sentences = vec![of_sick(storm, worst, &whole)];
-            sentences.extend(of_back_off(storm, &sick));
-            sentences.extend(of_cures(storm, &whole));
-            sentences.join(" ")
+    for run in storm.runs.iter().filter(|run| run.was_whole_before() == Some(true)) {
+        match run.recovery() {
+            Recovery::After(after) => whole.push((run, after)),
+            Recovery::Not => sick.push(run),
+            Recovery::Unknown => {}
         }
+    }
+    if let Some(worst) = sick.iter().find(|run| run.way == StormWay::Work).or_else(|| sick.first())
+    {
+        let mut sentences = vec![of_sick(storm, worst, &whole)];
+        sentences.extend(of_back_off(storm, &sick));
+        sentences.extend(of_cures(storm, &whole));
+        return sentences.join(" ");
+    }
+    match whole.iter().copied().max_by_key(|(_, after)| *after) {
+        Some(last) => all_whole(storm, last, whole.len() == 1),
+        None => overloaded(storm),
     }
 }
 
@@ -49,38 +55,27 @@ fn overloaded(storm: &Storm) -> String {
     )
 }
 
-fn all_whole(storm: &Storm, whole: &[&StormRun]) -> String {
-    let after = |run: &StormRun| match run.recovery() {
-        Recovery::After(after) => Some((after, run.way)),
-        Recovery::Not | Recovery::Unknown => None,
-    };
-    let trigger = storm.plan.trigger.in_words();
-    let alone = match whole {
-        [run] => Some(format!("`{}`", name(&storm.plan, run.way))),
-        _ => None,
-    };
-    let Some((longest, way)) =
-        whole.iter().filter_map(|run| after(run)).max_by_key(|(after, _)| *after)
-    else {
-        return format!("No way got over the {trigger}.");
-    };
-    if longest.is_zero() {
-        let who = alone.unwrap_or_else(|| "Every way".to_owned());
+/// The sentence about ways that all got over it, of which this one took longest.
+fn all_whole(storm: &Storm, (last, after): Whole<'_>, is_alone: bool) -> String {
+    let (trigger, last) = (storm.plan.trigger.in_words(), name(&storm.plan, last.way));
+    if after.is_zero() {
+        let who = if is_alone { format!("`{last}`") } else { "Every way".to_owned() };
         return format!("{who} was whole again as soon as the {trigger} was over.");
     }
-    let who = match alone {
-        Some(alone) => format!("{alone} got over the {trigger}"),
-        None => format!("Every way got over the {trigger}, `{}` last", name(&storm.plan, way)),
+    let who = if is_alone {
+        format!("`{last}` got over the {trigger}")
+    } else {
+        format!("Every way got over the {trigger}, `{last}` last")
     };
     format!(
-        "{who}, {} after its end: there was room enough to work off what it left behind. Raise --load or \
-         --attempts, or make the stall longer.",
-        text(longest)
+        "{who}, {} after its end: there was enough spare capacity to work off what it left behind. Raise --load \
+         or --attempts, or make the stall longer.",
+        text(after)
     )
 }
 
 /// The sentence about a way that did not get over it.
-fn of_sick(storm: &Storm, worst: &StormRun, whole: &[&StormRun]) -> String {
+fn of_sick(storm: &Storm, worst: &StormRun, whole: &[Whole<'_>]) -> String {
     let plan = &storm.plan;
     let (trigger, within) = (plan.trigger.in_words(), text(plan.duration));
     let goodput = rate(worst.goodput_last().unwrap_or(0.0));
@@ -89,13 +84,13 @@ fn of_sick(storm: &Storm, worst: &StormRun, whole: &[&StormRun]) -> String {
         name(plan, worst.way)
     );
     let attempts = worst.attempts_last().unwrap_or(0.0);
-    let capacity = f64::from(plan.workers) / plan.service.as_secs_f64();
+    let capacity = plan.capacity();
     if worst.way.policy() == RetryPolicy::Never || attempts <= capacity {
         return format!(
             "{last}: what it left behind takes longer to work off than anyone watched. Make --duration longer."
         );
     }
-    let control = whole.iter().any(|run| run.way == StormWay::NoRetries);
+    let control = whole.iter().any(|(run, _)| run.way == StormWay::NoRetries);
     let control = if control { ", and without them it was whole again" } else { "" };
     format!(
         "{last}: its retries made {} attempts per second of {} calls, more than the {} that the server can \
@@ -121,10 +116,9 @@ fn of_back_off(storm: &Storm, sick: &[&StormRun]) -> Option<String> {
 }
 
 /// The sentence about the ways that got over it although they retry.
-fn of_cures(storm: &Storm, whole: &[&StormRun]) -> Option<String> {
+fn of_cures(storm: &Storm, whole: &[Whole<'_>]) -> Option<String> {
     let mut cures: Vec<String> = Vec::new();
-    for run in whole.iter().filter(|run| run.way != StormWay::NoRetries) {
-        let Recovery::After(after) = run.recovery() else { continue };
+    for (run, after) in whole {
         let what = match run.way {
             StormWay::Free => "a server that drops abandoned calls".to_owned(),
             StormWay::Limit => {
@@ -135,7 +129,7 @@ fn of_cures(storm: &Storm, whole: &[&StormRun]) -> Option<String> {
             StormWay::NoRetries | StormWay::Work => continue,
         };
         let when =
-            if after.is_zero() { "at once".to_owned() } else { format!("after {}", text(after)) };
+            if after.is_zero() { "at once".to_owned() } else { format!("after {}", text(*after)) };
         cures.push(format!("{what} ({when})"));
     }
     let last = cures.pop()?;
@@ -157,7 +151,7 @@ mod tests {
     fn storm(runs: Vec<StormRun>) -> Storm {
         let options = StormOptions {
             workers: 1,
-            duration: std::time::Duration::from_secs(4),
+            duration: Duration::from_secs(4),
             seed: Some(1),
             ..StormOptions::default()
         };
@@ -194,6 +188,14 @@ mod tests {
         assert!(said.contains("`retries` last, 1s after its end"), "{said}");
         let said = lesson(&storm(vec![run(StormWay::NoRetries, &SICK)]));
         assert!(said.contains("Make --duration longer") && !said.contains("metastable"), "{said}");
+        // Retries that the server can serve do not keep it sick.
+        let mut few = run(StormWay::Work, &SICK);
+        few.slots.iter_mut().for_each(|slot| slot.attempts = slot.due);
+        let said = lesson(&storm(vec![few]));
+        assert!(said.contains("Make --duration longer") && !said.contains("metastable"), "{said}");
+        let said = lesson(&storm(vec![run(StormWay::BackOff, &SICK), run(StormWay::Work, &SICK)]));
+        assert!(said.contains("over for 4s, and `retries` still had"), "{said}");
+        assert!(said.contains("Back-off alone did not end it"), "{said}");
         let said = lesson(&storm(vec![run(StormWay::BackOff, &WHOLE), run(StormWay::Work, &SICK)]));
         assert!(said.ends_with("What ended it: back-off (at once)."), "{said}");
         let said = lesson(&storm(vec![run(StormWay::BackOff, &SICK)]));

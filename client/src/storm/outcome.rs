@@ -4,11 +4,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::storm::plan::StormPlan;
-use crate::storm::series::{SLOT, SLOTS_PER_SECOND, Slot};
+use crate::storm::series::{SLOT, SLOTS_PER_SECOND, Slot, slots_in};
 use crate::storm::way::StormWay;
 
 /// In how many seconds in a row a way has to be whole.
 const SECONDS_IN_A_ROW: usize = 3;
+const LAST_SLOTS: usize = SECONDS_IN_A_ROW * SLOTS_PER_SECOND;
 
 /// A storm that was run.
 #[derive(Debug, Clone)]
@@ -19,6 +20,13 @@ pub struct Storm {
     pub runs: Vec<StormRun>,
     /// Whether it was ended early.
     pub is_interrupted: bool,
+}
+
+impl Storm {
+    /// The ways of which there is something to draw, in the order in which they ran.
+    pub(super) fn drawn(&self) -> impl Iterator<Item = &StormRun> {
+        self.runs.iter().filter(|run| !run.slots.is_empty())
+    }
 }
 
 /// A way that was run.
@@ -52,7 +60,7 @@ pub enum Recovery {
 impl StormRun {
     /// How many calls per second were answered in time before the trigger; [`None`] if it did not get that far.
     pub fn goodput_before(&self) -> Option<f64> {
-        self.slots_before().and_then(|slots| per_second(slots, |slot| slot.good))
+        self.slots_before().map(|slots| per_second(slots, |slot| slot.good))
     }
 
     /// Whether the trigger found it whole.
@@ -71,7 +79,7 @@ impl StormRun {
     /// When it was whole again: the first of three seconds in a row in which at least 95 % as many calls were
     /// answered in time as were due. Seconds are counted from the end of the trigger.
     pub fn recovery(&self) -> Recovery {
-        let Some(slots) = self.slots.get(slot_at(self.trigger.end)..) else {
+        let Some(slots) = self.slots.get(slots_in(self.trigger.end)..) else {
             return Recovery::Unknown;
         };
         let seconds: Vec<_> = slots.chunks_exact(SLOTS_PER_SECOND).map(is_whole).collect();
@@ -85,19 +93,19 @@ impl StormRun {
 
     /// How many calls per second were answered in time in its last three seconds.
     pub fn goodput_last(&self) -> Option<f64> {
-        let last = self.slots.len().checked_sub(SECONDS_IN_A_ROW * SLOTS_PER_SECOND)?;
-        per_second(&self.slots[last..], |slot| slot.good)
+        self.last_slots().map(|slots| per_second(slots, |slot| slot.good))
     }
 
     /// How many attempts were made per call that was due; [`None`] if none was due.
+    #[expect(clippy::cast_precision_loss, reason = "it is shown to a few digits")]
     pub fn attempts_per_call(&self) -> Option<f64> {
-        ratio(sum(&self.slots, |slot| slot.attempts), sum(&self.slots, |slot| slot.due))
+        let (attempts, due) = (sum(&self.slots, |slot| slot.attempts), self.due());
+        (due > 0).then(|| attempts as f64 / due as f64)
     }
 
     /// How many attempts were made per second in its last three seconds.
     pub fn attempts_last(&self) -> Option<f64> {
-        let last = self.slots.len().checked_sub(SECONDS_IN_A_ROW * SLOTS_PER_SECOND)?;
-        per_second(&self.slots[last..], |slot| slot.attempts)
+        self.last_slots().map(|slots| per_second(slots, |slot| slot.attempts))
     }
 
     /// The most calls that stood at the end of a slot.
@@ -116,13 +124,12 @@ impl StormRun {
     }
 
     fn slots_before(&self) -> Option<&[Slot]> {
-        self.slots.get(..slot_at(self.trigger.start)).filter(|slots| !slots.is_empty())
+        self.slots.get(..slots_in(self.trigger.start)).filter(|slots| !slots.is_empty())
     }
-}
 
-/// The number of whole slots before this time.
-fn slot_at(time: Duration) -> usize {
-    usize::try_from(time.as_nanos() / SLOT.as_nanos()).unwrap_or(usize::MAX)
+    fn last_slots(&self) -> Option<&[Slot]> {
+        self.slots.last_chunk::<LAST_SLOTS>().map(<[_; LAST_SLOTS]>::as_slice)
+    }
 }
 
 fn sum(slots: &[Slot], count: fn(&Slot) -> u64) -> u64 {
@@ -134,14 +141,9 @@ fn is_whole(slots: &[Slot]) -> bool {
     100 * sum(slots, |slot| slot.good) >= 95 * sum(slots, |slot| slot.due)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "there are few slots")]
-fn per_second(slots: &[Slot], count: fn(&Slot) -> u64) -> Option<f64> {
-    ratio(sum(slots, count), 1).map(|sum| sum / (slots.len() as f64 * SLOT.as_secs_f64()))
-}
-
 #[expect(clippy::cast_precision_loss, reason = "it is shown to a few digits")]
-fn ratio(count: u64, of: u64) -> Option<f64> {
-    (of > 0).then(|| count as f64 / of as f64)
+fn per_second(slots: &[Slot], count: fn(&Slot) -> u64) -> f64 {
+    sum(slots, count) as f64 / (slots.len() as f64 * SLOT.as_secs_f64())
 }
 
 #[cfg(test)]

@@ -17,8 +17,7 @@ const STANDING: usize = ATTEMPTS;
 
 /// The plot of each way. Its title says what became of it.
 pub(super) fn plots(storm: &Storm) -> Vec<Plot> {
-    let runs = || storm.runs.iter().filter(|run| !run.slots.is_empty());
-    let all = runs().map(series).collect::<Vec<_>>();
+    let all = storm.drawn().map(series).collect::<Vec<_>>();
     let y = Axis::amounts(all.iter().flatten().flat_map(Series::values));
     let x = Axis::linear(storm.plan.whole());
     let plan = &storm.plan;
@@ -26,27 +25,24 @@ pub(super) fn plots(storm: &Storm) -> Vec<Plot> {
         let title = format!("{}: {}", name(plan, run.way), became(plan, run));
         Plot { title, x, y, series }
     };
-    runs().zip(all).map(titled).collect()
+    storm.drawn().zip(all).map(titled).collect()
 }
 
 /// How many calls stood over time in each way, in the order of [`plots`]. Each has a vertical axis of its own,
 /// because a queue that grows all the time makes any other look empty.
 pub(super) fn standing_plots(storm: &Storm) -> Vec<Plot> {
-    let runs = storm.runs.iter().filter(|run| !run.slots.is_empty());
+    let plan = &storm.plan;
     let plot = |run: &StormRun| {
         let standing = Series::line("calls standing", standing(run)).colored(STANDING);
+        let most = grouped(run.most_standing());
         Plot {
-            title: format!(
-                "{}: up to {} standing",
-                name(&storm.plan, run.way),
-                grouped(run.most_standing())
-            ),
-            x: Axis::linear(storm.plan.whole()),
+            title: format!("{}: up to {most} standing", name(plan, run.way)),
+            x: Axis::linear(plan.whole()),
             y: Axis::amounts(standing.values()),
             series: vec![trigger(run), standing],
         }
     };
-    runs.map(plot).collect()
+    storm.drawn().map(plot).collect()
 }
 
 fn trigger(run: &StormRun) -> Series {

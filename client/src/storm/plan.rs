@@ -1,21 +1,22 @@
 //! The plan of a storm, and its checks. Pure.
 
-use std::ops::{Deref, Range};
+use std::ops::{Deref, Range, RangeInclusive};
 use std::time::Duration;
 
 use longsync_behavior::{Behavior, ParseBehaviorError, Queue, Rules};
-use longsync_text::Rate;
 use longsync_text::duration::text;
+use longsync_text::{Rate, counted};
 
 use crate::seed;
 use crate::storm::load_share::LoadShare;
+use crate::storm::retry::FIRST_PAUSE;
 use crate::storm::series::SLOT;
 use crate::storm::trigger::Trigger;
 use crate::storm::way::StormWay;
 
 /// The calls that may be due per second: fewer are too few to tell 95 % of them from all, and more, each made
 /// several times, are more than one thread can make on time.
-const RATES: Range<f64> = 20.0..5_000.000_001;
+const RATES: RangeInclusive<f64> = 20.0..=5_000.0;
 /// How long a way must go on after the trigger: three seconds tell whether it is whole again.
 const SHORTEST: Duration = Duration::from_secs(3);
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -39,6 +40,8 @@ pub struct StormOptions {
     pub attempts: u32,
     /// How many calls may stand in the way that has a limit.
     pub limit: u32,
+    /// The longest pause before a retry in the way that has back-off.
+    pub backoff_max: Duration,
     /// How long a way runs at least before its trigger.
     pub before: Duration,
     /// How long a way runs after its trigger.
@@ -58,6 +61,7 @@ impl Default for StormOptions {
             timeout: Duration::from_millis(100),
             attempts: 4,
             limit: 50,
+            backoff_max: Duration::from_secs(1),
             before: Duration::from_secs(4),
             duration: Duration::from_secs(15),
             seed: None,
@@ -112,9 +116,12 @@ pub enum StormPlanError {
     TimeoutOverDuration,
     /// Too few or too many calls would be due.
     #[error(
-        "{load} of what {workers} workers with {} per call can serve is {rate:.1} calls per second, and a \
-         storm needs 20 to 5000: change the load, the workers or the service",
-        text(*.service)
+        "{load} of what {} with {} per call can serve is {rate:.1} calls per second, and a storm needs {} to \
+         {}: change the load, the workers or the service",
+        counted(*.workers as usize, "worker"),
+        text(*.service),
+        RATES.start(),
+        RATES.end(),
     )]
     Rate {
         /// The load that was asked for.
@@ -142,9 +149,7 @@ impl StormPlan {
         check_times(&options)?;
         let seed = options.seed.unwrap_or_else(seed::short);
         let plan = Self { rate: rate(&options)?, options, seed };
-        for way in plan.ways.clone() {
-            plan.behavior(way)?;
-        }
+        plan.ways.iter().try_for_each(|way| plan.behavior(*way).map(drop))?;
         Ok(plan)
     }
 
@@ -170,6 +175,11 @@ impl StormPlan {
     /// How long each way runs.
     pub fn whole(&self) -> Duration {
         self.trigger_at().end + self.duration
+    }
+
+    /// How many calls per second the server can serve.
+    pub(super) fn capacity(&self) -> f64 {
+        f64::from(self.workers) / self.service.as_secs_f64()
     }
 
     /// How many calls may stand.
@@ -231,6 +241,7 @@ fn check_times(options: &StormOptions) -> Result<(), StormPlanError> {
         ("the duration", options.duration, SHORTEST, LONGEST),
         ("the time before the trigger", options.before, SLOT, LONGEST),
         ("the stall", options.trigger.lasts(), millisecond, minute),
+        ("the longest back-off", options.backoff_max, FIRST_PAUSE, minute),
     ];
     let is_out = |(_, time, least, most): &(_, Duration, _, _)| time < least || time > most;
     if let Some((what, _, least, most)) = times.into_iter().find(is_out) {
@@ -246,6 +257,7 @@ fn check_times(options: &StormOptions) -> Result<(), StormPlanError> {
 }
 
 fn rate(options: &StormOptions) -> Result<Rate, StormPlanError> {
+    // Of a share in millionths of a percent and a service in nanoseconds: millionths of a call per hour.
     const PER_HOUR: u128 = 3_600 * 1_000_000 * 1_000_000_000 / 100_000_000;
     let StormOptions { load, workers, service, .. } = *options;
     let share = u128::from(load.millionths_of_percent());
@@ -308,6 +320,18 @@ mod tests {
         assert!(long.contains("shorter than the duration"), "{long}");
         let many = refused(|it| it.load = "1000%".parse().unwrap());
         assert!(many.contains("10000.0 calls per second, and a storm needs 20 to 5000"), "{many}");
+        assert!(refused(|it| it.load = "500.01%".parse().unwrap()).contains("is 5000.1 calls"));
+        let most = StormOptions { load: "500%".parse().unwrap(), ..StormOptions::default() };
+        assert_eq!(StormPlan::new(most).unwrap().rate(), Rate::per_second(5_000).unwrap());
+        assert!(refused(|it| it.load = "1.99%".parse().unwrap()).contains("is 19.9 calls"));
+        let one = refused(|it| (it.workers, it.service) = (1, seconds(1)));
+        assert!(one.contains("of what 1 worker with 1s per call"), "{one}");
+        let stall = |lasts| refused(|it| it.trigger = Trigger::Stall(lasts));
+        let lengths = "the stall must be from 1ms to 1m";
+        assert_eq!([stall(Duration::from_micros(999)), stall(seconds(61))], [lengths; 2]);
+        let pauses = "the longest back-off must be from 50ms to 1m";
+        let pause = |longest| refused(|it| it.backoff_max = longest);
+        assert_eq!([pause(Duration::from_millis(49)), pause(seconds(61))], [pauses; 2]);
         let few = refused(|it| it.service = seconds(1));
         assert!(few.contains("is 8.0 calls per second"), "{few}");
     }

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-/// The greatest pause before the first retry with back-off; it doubles with each further one.
-const BASE: Duration = Duration::from_millis(50);
-/// No pause is longer.
-const LONGEST: Duration = Duration::from_secs(1);
+/// The longest pause before the first retry with back-off; it doubles with each further one.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A token pays for one retry. Tokens are kept in tenths, so that the sum of ten first attempts is exact.
 const TOKEN: u32 = 10;
@@ -19,8 +17,8 @@ pub enum RetryPolicy {
     Never,
     /// At once.
     AtOnce,
-    /// After a pause drawn evenly between zero and 50 ms, which doubles with each retry up to 1 s: exponential
-    /// back-off with full jitter.
+    /// After a pause drawn evenly between zero and 50 ms, which doubles with each retry up to the longest pause
+    /// that is allowed: exponential back-off with full jitter.
     BackOff,
     /// At once, as long as retries are no more than a tenth of first attempts.
     Budget,
@@ -32,12 +30,13 @@ pub(super) struct Retries {
     policy: RetryPolicy,
     /// Of a call, the first one included.
     most_attempts: u32,
+    longest_pause: Duration,
     tenths: u32,
 }
 
 impl Retries {
-    pub(super) fn new(policy: RetryPolicy, most_attempts: u32) -> Self {
-        Self { policy, most_attempts, tenths: MOST_TENTHS }
+    pub(super) fn new(policy: RetryPolicy, most_attempts: u32, longest_pause: Duration) -> Self {
+        Self { policy, most_attempts, longest_pause, tenths: MOST_TENTHS }
     }
 
     /// Records the first attempt of a call, which earns a tenth of a retry.
@@ -56,7 +55,8 @@ impl Retries {
             RetryPolicy::AtOnce => Some(Duration::ZERO),
             RetryPolicy::BackOff => {
                 let doubled = 2_u32.saturating_pow(failed - 1);
-                Some(BASE.saturating_mul(doubled).min(LONGEST).mul_f64(uniform()))
+                let most = FIRST_PAUSE.saturating_mul(doubled).min(self.longest_pause);
+                Some(most.mul_f64(uniform()))
             }
             RetryPolicy::Budget => {
                 self.tenths = self.tenths.checked_sub(TOKEN)?;
@@ -70,34 +70,40 @@ impl Retries {
 mod tests {
     use super::*;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
     fn undrawn() -> f64 {
         panic!("nothing is drawn")
     }
 
     #[test]
     fn attempts_are_counted_with_the_first() {
-        let mut retries = Retries::new(RetryPolicy::AtOnce, 3);
+        let mut retries = Retries::new(RetryPolicy::AtOnce, 3, SECOND);
         let pauses = [1, 2, 3].map(|failed| retries.pause(failed, undrawn));
         assert_eq!(pauses, [Some(Duration::ZERO), Some(Duration::ZERO), None]);
-        assert_eq!(Retries::new(RetryPolicy::Never, 3).pause(1, undrawn), None);
-        assert_eq!(Retries::new(RetryPolicy::BackOff, 1).pause(1, undrawn), None);
+        assert_eq!(Retries::new(RetryPolicy::Never, 3, SECOND).pause(1, undrawn), None);
+        assert_eq!(Retries::new(RetryPolicy::BackOff, 1, SECOND).pause(1, undrawn), None);
     }
 
     #[test]
-    fn back_off_doubles_up_to_a_second_and_is_drawn_from_zero() {
-        let mut retries = Retries::new(RetryPolicy::BackOff, 100);
-        let mut pause =
-            |failed, uniform| retries.pause(failed, || uniform).map(|pause| pause.as_micros());
-        let halves = [1, 2, 3, 4, 5, 6, 7, 99].map(|failed| pause(failed, 0.5).unwrap());
-        let expected = [25_000, 50_000, 100_000, 200_000, 400_000, 500_000, 500_000, 500_000];
-        assert_eq!(halves, expected);
-        assert_eq!(pause(3, 0.0), Some(0));
-        assert_eq!(pause(1, 0.75), Some(37_500));
+    fn back_off_doubles_up_to_the_longest_pause_and_is_drawn_from_zero() {
+        let pause = |longest, failed, uniform| {
+            let mut retries = Retries::new(RetryPolicy::BackOff, 100, Duration::from_secs(longest));
+            retries.pause(failed, || uniform).map(|pause| pause.as_millis())
+        };
+        let halves =
+            |longest| [1, 2, 3, 4, 5, 6, 7, 8, 99].map(|failed| pause(longest, failed, 0.5));
+        let expected = [25, 50, 100, 200, 400, 500, 500, 500, 500];
+        assert_eq!(halves(1), expected.map(Some));
+        let expected = [25, 50, 100, 200, 400, 800, 1_600, 2_500, 2_500];
+        assert_eq!(halves(5), expected.map(Some));
+        assert_eq!(pause(1, 3, 0.0), Some(0));
+        assert_eq!(pause(1, 2, 0.75), Some(75));
     }
 
     #[test]
     fn a_budget_pays_for_ten_retries_and_then_for_one_in_ten_calls() {
-        let mut retries = Retries::new(RetryPolicy::Budget, 4);
+        let mut retries = Retries::new(RetryPolicy::Budget, 4, SECOND);
         let mut paid = 0;
         while retries.pause(1, undrawn).is_some() {
             paid += 1;
@@ -114,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_budget_does_not_grow_beyond_ten_and_pays_for_no_attempt_too_many() {
-        let mut retries = Retries::new(RetryPolicy::Budget, 2);
+        let mut retries = Retries::new(RetryPolicy::Budget, 2, SECOND);
         for _ in 0..1_000 {
             retries.begin_call();
         }

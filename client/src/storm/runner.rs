@@ -4,27 +4,42 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longsync_connect::ConnectionPool;
+use longsync_behavior::ParseBehaviorError;
+use longsync_connect::{ConnectError, ConnectionPool};
 use longsync_load::{Schedule, WorkerShare};
-use longsync_server::Stats;
+use longsync_server::{Options, Stats};
+use longsync_text::in_words;
 use longsync_timer::{Clock, Timer};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::storm::StormError;
+use crate::embedded::EmbeddedServer;
 use crate::storm::calls::Clients;
-use crate::storm::embedded::{EmbeddedServer, standing};
 use crate::storm::outcome::StormRun;
 use crate::storm::plan::StormPlan;
-use crate::storm::retry::Retries;
-use crate::storm::series::{SLOT, Tally};
+use crate::storm::series::SLOT;
 use crate::storm::way::StormWay;
 
 /// From the connection to the first call, so that no call is late from the start.
 const HEAD_START: Duration = Duration::from_millis(50);
 /// How many calls are begun before others may go on.
-const BEGUN_IN_A_ROW: usize = 32;
+const BEGUN_IN_A_ROW: u64 = 32;
+
+/// Why a storm could not be run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StormError {
+    /// The server inside this process could not be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No server could be started in this process.
+    #[error("cannot start a server inside this process: {}", in_words(.0))]
+    Server(#[from] std::io::Error),
+    /// The server's behavior could not be written.
+    #[error(transparent)]
+    Behavior(#[from] ParseBehaviorError),
+}
 
 /// Runs a way against a server of its own.
 pub(super) async fn run(
@@ -32,16 +47,13 @@ pub(super) async fn run(
     plan: &StormPlan,
     interrupt: &CancellationToken,
 ) -> Result<StormRun, StormError> {
-    let server = EmbeddedServer::start(plan.behavior(way)?, plan.seed())?;
+    let (behavior, seed) = (plan.behavior(way)?, plan.seed());
+    let server = EmbeddedServer::start(Options { behavior, seed, ..Options::default() })?;
     let timer = Timer::with_spin(Clock::Monotonic, Duration::ZERO);
     let connections = ConnectionPool::new(server.target.clone(), timer.clone());
     drop(connections.permit().await?);
-    let slots = plan.whole().as_nanos() / SLOT.as_nanos();
-    let tally = Tally::new(usize::try_from(slots).unwrap_or(usize::MAX));
-    let retries = Retries::new(way.policy(), plan.attempts);
     let start = timer.now() + HEAD_START;
-    let retries = (retries, plan.seed());
-    let clients = Arc::new(Clients::new(connections, start, plan.timeout, tally, retries));
+    let clients = Arc::new(Clients::new(connections, start, plan, way));
     let late = {
         let _watching = watch(Arc::clone(&clients), server.stats.clone(), plan.whole());
         arrive(plan, &clients, interrupt).await
@@ -61,7 +73,7 @@ pub(super) async fn run(
 /// Begins each call when it is due, and returns how many were begun late. At the end, or when it is
 /// interrupted, all calls in flight are reset.
 async fn arrive(plan: &StormPlan, clients: &Arc<Clients>, interrupt: &CancellationToken) -> u64 {
-    let (mut calls, mut late, mut in_a_row) = (JoinSet::new(), 0, 0);
+    let (mut calls, mut late) = (JoinSet::new(), 0);
     let end = clients.start + plan.whole();
     for (number, due) in (0..).zip(due_times(plan)) {
         let due_at = clients.start + due;
@@ -76,8 +88,7 @@ async fn arrive(plan: &StormPlan, clients: &Arc<Clients>, interrupt: &Cancellati
         late += u64::from(clients.timer.now() > due_at + plan.timeout / 10);
         calls.spawn(Arc::clone(clients).call(number));
         while calls.try_join_next().is_some() {}
-        in_a_row += 1;
-        if in_a_row % BEGUN_IN_A_ROW == 0 {
+        if number % BEGUN_IN_A_ROW == 0 {
             // Behind schedule nothing would wait, and no call would get on.
             tokio::task::yield_now().await;
         }
@@ -105,7 +116,7 @@ fn watch(clients: Arc<Clients>, stats: Stats, whole: Duration) -> AbortOnDropHan
         while end <= whole {
             let at = end.saturating_sub(BEFORE_THE_END);
             clients.timer.sleep_until(clients.start + at).await;
-            let count = standing(&stats);
+            let count = stats.snapshot().queue().map_or(0, |queue| queue.standing);
             clients.tally.at(at, |slot| slot.standing = count);
             end += SLOT;
         }

@@ -8,6 +8,11 @@ pub const SLOT: Duration = Duration::from_millis(250);
 /// How many slots a second has.
 pub(super) const SLOTS_PER_SECOND: usize = 4;
 
+/// The number of whole slots in this time.
+pub(super) fn slots_in(time: Duration) -> usize {
+    usize::try_from(time.as_nanos() / SLOT.as_nanos()).unwrap_or(usize::MAX)
+}
+
 /// What happened in one slot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Slot {
@@ -32,25 +37,23 @@ pub struct Slot {
 pub(super) struct Tally(Mutex<Vec<Slot>>);
 
 impl Tally {
-    /// For this many slots; what happens later is not counted.
-    pub(super) fn new(slots: usize) -> Self {
-        Self(Mutex::new(vec![Slot::default(); slots]))
+    /// For this long, in whole slots; what happens later is not counted.
+    pub(super) fn new(whole: Duration) -> Self {
+        Self(Mutex::new(vec![Slot::default(); slots_in(whole)]))
     }
 
     /// Changes the slot that contains this time, counted from the start.
     pub(super) fn at(&self, since_start: Duration, change: impl FnOnce(&mut Slot)) {
-        let index = since_start.as_nanos() / SLOT.as_nanos();
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = usize::try_from(index).ok().and_then(|index| slots.get_mut(index)) {
+        if let Some(slot) = slots.get_mut(slots_in(since_start)) {
             change(slot);
         }
     }
 
     /// The slots that had ended at this time, counted from the start.
     pub(super) fn ended_at(&self, since_start: Duration) -> Vec<Slot> {
-        let ended = usize::try_from(since_start.as_nanos() / SLOT.as_nanos());
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        slots.truncate(ended.unwrap_or(usize::MAX));
+        slots.truncate(slots_in(since_start));
         slots
     }
 }
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn what_happens_belongs_to_its_slot_and_a_slot_that_has_not_ended_is_left_out() {
-        let tally = Tally::new(3);
+        let tally = Tally::new(Duration::from_millis(999));
         for millis in [0, 249, 250, 749, 750, 10_000] {
             tally.at(Duration::from_millis(millis), |slot| slot.due += 1);
         }

@@ -21,8 +21,7 @@ const ROWS: usize = 7;
 pub fn to_text(storm: &Storm, columns: usize) -> String {
     let mut text = paragraph(&headline(&storm.plan), columns, BOLD);
     let _ = writeln!(text, "{}", wrapped(&setup(&storm.plan), columns).join("\n"));
-    let drawn = storm.runs.iter().filter(|run| !run.slots.is_empty());
-    for (run, plot) in drawn.zip(plots(storm)) {
+    for (run, plot) in storm.drawn().zip(plots(storm)) {
         let _ = write!(text, "\n{}", plot.to_text(columns, ROWS));
         text.push_str(&standing(run, columns));
         for note in notes(&storm.plan, run) {

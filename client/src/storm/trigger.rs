@@ -16,15 +16,8 @@ pub enum Trigger {
 
 /// What is wrong with a trigger, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ParseTriggerError {
-    /// It is not a known kind with a duration.
-    #[error("write `stall` and how long it lasts, such as 'stall 1s'")]
-    Form,
-    /// It would not be noticed, or would take longer than anyone watches.
-    #[error("a stall lasts from 1ms to 1m: write one such as 'stall 1s'")]
-    Length,
-}
+#[error("write `stall` and how long it lasts, such as 'stall 1s'")]
+pub struct ParseTriggerError(());
 
 impl Trigger {
     /// How long it lasts.
@@ -46,16 +39,10 @@ impl FromStr for Trigger {
     type Err = ParseTriggerError;
 
     fn from_str(written: &str) -> Result<Self, ParseTriggerError> {
-        let lasts = written.trim().strip_prefix("stall").ok_or(ParseTriggerError::Form)?;
-        if !lasts.starts_with([' ', '\t']) {
-            return Err(ParseTriggerError::Form);
-        }
-        let lasts = parse(lasts.trim_start()).map_err(|_| ParseTriggerError::Form)?;
-        if (Duration::from_millis(1)..=Duration::from_secs(60)).contains(&lasts) {
-            Ok(Self::Stall(lasts))
-        } else {
-            Err(ParseTriggerError::Length)
-        }
+        let lasts = written.trim().strip_prefix("stall");
+        let lasts = lasts.filter(|lasts| lasts.starts_with([' ', '\t']));
+        let lasts = lasts.and_then(|lasts| parse(lasts.trim_start()).ok());
+        lasts.map(Self::Stall).ok_or(ParseTriggerError(()))
     }
 }
 
@@ -77,10 +64,7 @@ mod tests {
             assert_eq!(written.parse::<Trigger>().unwrap().to_string(), shown);
         }
         for wrong in ["", "stall", "stall1s", "stall soon", "crash 1s", "1s", "stall(for=1s)"] {
-            assert_eq!(wrong.parse::<Trigger>(), Err(ParseTriggerError::Form), "{wrong}");
-        }
-        for wrong in ["stall 0s", "stall 999us", "stall 61s"] {
-            assert_eq!(wrong.parse::<Trigger>(), Err(ParseTriggerError::Length), "{wrong}");
+            assert_eq!(wrong.parse::<Trigger>(), Err(ParseTriggerError(())), "{wrong}");
         }
     }
 }

@@ -1,10 +1,13 @@
 //! The words of a storm, shared by its text and its picture. Pure.
 
+use std::fmt::Write as _;
+
 use longsync_text::duration::text;
 use longsync_text::{counted, grouped};
 
 use crate::storm::outcome::{Recovery, Storm, StormRun};
 use crate::storm::plan::StormPlan;
+use crate::storm::retry::FIRST_PAUSE;
 use crate::storm::way::StormWay;
 
 /// What is done to whom.
@@ -16,21 +19,15 @@ pub(super) fn headline(plan: &StormPlan) -> String {
 /// The server and its clients.
 pub(super) fn setup(plan: &StormPlan) -> String {
     format!(
-        "{} with {} per call can serve {}; {} arrive, each with at most {} of {}; seed {}",
+        "{} with {} per call can serve {} calls per second; {} arrive, each with at most {} of {}; seed {}",
         counted(plan.workers as usize, "worker"),
         text(plan.service),
-        capacity(plan),
+        rate(plan.capacity()),
         rate(plan.rate().calls_per_second()),
         counted(plan.attempts as usize, "attempt"),
         text(plan.timeout),
         plan.seed(),
     )
-}
-
-/// How many calls per second the server can serve.
-fn capacity(plan: &StormPlan) -> String {
-    let calls = f64::from(plan.workers) / plan.service.as_secs_f64();
-    format!("{} calls per second", rate(calls))
 }
 
 /// The name of a way.
@@ -115,6 +112,10 @@ pub(super) fn remark(storm: &Storm) -> String {
     if storm.runs.iter().any(|run| run.way != StormWay::Free) {
         remark.push_str("; abandoned=work, unless a way says otherwise");
     }
+    if storm.runs.iter().any(|run| run.way == StormWay::BackOff) {
+        let (first, longest) = (text(FIRST_PAUSE), text(plan.backoff_max));
+        let _ = write!(remark, "; back-off: full jitter from {first} doubling to {longest}");
+    }
     remark
 }
 
@@ -124,5 +125,59 @@ pub(super) fn rate(calls: f64) -> String {
     match tenths.strip_suffix(".0").and_then(|whole| whole.parse().ok()) {
         Some(whole) => grouped(whole),
         None => tenths,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::storm::outcome::tests::{run, second};
+    use crate::storm::plan::StormOptions;
+
+    fn plan() -> StormPlan {
+        StormPlan::new(StormOptions { seed: Some(1), ..StormOptions::default() }).unwrap()
+    }
+
+    #[test]
+    fn notes_say_what_makes_the_figures_of_a_way_wrong() {
+        let healthy = run(StormWay::Work, &[80, 0, 80, 80, 80]);
+        let notes = |run: StormRun| notes(&plan(), &run);
+        // One call in a hundred may be late.
+        assert_eq!(notes(StormRun { late: 4, ..healthy.clone() }), Vec::<String>::new());
+        let late = notes(StormRun { late: 5, ..healthy.clone() });
+        assert!(late[0].starts_with("5 of 400 calls were sent more than 10ms late"), "{late:?}");
+        let sick = notes(run(StormWay::Work, &[40, 0, 80, 80, 80]));
+        assert!(sick[0].starts_with("it was not whole even before the stall of 1s"), "{sick:?}");
+        let mut slots = second(80);
+        slots[0].failed = 2;
+        let trouble = Some("Internal: gone".to_owned());
+        let cut = notes(StormRun { slots, trouble, is_complete: false, ..healthy });
+        let failed =
+            "2 attempts failed in a way that nobody planned; the first: Internal: gone".to_owned();
+        assert_eq!(cut, [failed, "ended early".to_owned()]);
+    }
+
+    #[test]
+    fn the_remark_says_what_the_ways_of_the_table_have_in_common() {
+        let remark = |way| {
+            let options = StormOptions {
+                backoff_max: Duration::from_secs(5),
+                seed: Some(1),
+                ..StormOptions::default()
+            };
+            let plan = StormPlan::new(options).unwrap();
+            remark(&Storm { plan, runs: vec![run(way, &[80])], is_interrupted: false })
+        };
+        let free = remark(StormWay::Free);
+        assert!(free.contains("answered within 100ms; whole again:"), "{free}");
+        assert!(!free.contains("abandoned=work") && !free.contains("jitter"), "{free}");
+        assert!(remark(StormWay::Work).ends_with("; abandoned=work, unless a way says otherwise"));
+        let back_off = remark(StormWay::BackOff);
+        assert!(
+            back_off.ends_with("; back-off: full jitter from 50ms doubling to 5s"),
+            "{back_off}"
+        );
     }
 }

@@ -52,6 +52,7 @@ async fn every_way_is_run_to_its_end_and_counted_in_slots() {
     let json: serde_json::Value = serde_json::from_str(&to_json(&storm).unwrap()).unwrap();
     assert_eq!(json["schema"], "longsync.storm/v1");
     assert_eq!((&json["seed"], &json["trigger"]), (&1.into(), &"stall 250ms".into()));
+    assert_eq!(json["backoff_max_ns"], 1_000_000_000);
     let way = &json["ways"][0];
     assert_eq!((&way["way"], &way["abandoned"]), (&"work".into(), &"work".into()));
     assert_eq!(way["slots"].as_array().unwrap().len(), 15);
@@ -74,6 +75,8 @@ async fn calls_stand_during_a_stall_and_a_limit_sheds() {
     let storm = stormed(&plan, &CancellationToken::new()).await;
     let [work, limit] = &storm.runs[..] else { panic!("{storm:?}") };
     assert!(work.most_standing() > limit.most_standing(), "{storm:?}");
+    // Those that arrive in the slot of the stall, some 20, stand at its end.
+    assert!(work.slots[2].due >= 10 && work.slots[2].standing >= 10, "{work:?}");
     assert!(limit.most_standing() <= 1, "{limit:?}");
     assert!(work.slots.iter().all(|slot| slot.shed == 0), "{work:?}");
     assert!(limit.slots.iter().any(|slot| slot.shed > 0), "{limit:?}");

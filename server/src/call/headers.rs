@@ -71,7 +71,7 @@ impl CallHeaders {
                     }
                     read.call_id = Some(text(value).map(str::to_owned));
                 }
-                "grpc-previous-rpc-attempts" => read.attempt = attempt(value),
+                longsync::PREVIOUS_ATTEMPTS_HEADER => read.attempt = attempt(value),
                 "x-envoy-attempt-count" if envoy == 0 && rules.takes_attempt_count => {
                     envoy = number(value).unwrap_or_default();
                 }

@@ -1,4 +1,4 @@
-// The calls that with_grpc_js.py asks for, with Node's @grpc/grpc-js, which reads our proto file: `report
+// The calls that with_command.py asks for, with Node's @grpc/grpc-js, which reads our proto file: `report
 // RPC@ADDRESS...` and `retry ADDRESS COUNT PREFIX [MS]`. Prints a line of JSON per call.
 
 import { setTimeout as sleep } from "node:timers/promises";

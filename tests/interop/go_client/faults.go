@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// What faults/with_grpc_go.py compares with docs/faults.md.
+// What faults/with_command.py compares with docs/faults.md.
 type report struct {
 	Answers int    `json:"answers"`
 	Code    string `json:"code"`

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The calls that {@code ../faults/with_grpc_java.py} asks for: {@code report RPC@ADDRESS...} and
+ * The calls that {@code ../faults/with_command.py} asks for: {@code report RPC@ADDRESS...} and
  * {@code retry ADDRESS COUNT PREFIX [MS]}. Prints a line of JSON per call.
  */
 final class Faults {

@@ -81,10 +81,18 @@ fn faults_are_counted_by_clause_over_all_seconds() {
 /// A server may report any clauses, and as many as it likes.
 #[test]
 fn faults_are_bounded_and_their_counters_never_decrease() {
-    let clauses = |from: usize| -> Vec<String> {
-        (from..from + 90).map(|number| format!("hang({number}%)")).collect()
+    let clauses = |numbers: std::ops::Range<u32>| -> Vec<String> {
+        numbers.map(|number| format!("hang({number}%)")).collect()
     };
-    let seconds = [clauses(0), clauses(60), clauses(500), vec!["(other)".to_owned()], clauses(0)];
+    let seconds = [
+        // Before there is no room left for a clause of its own.
+        vec!["(other)".to_owned()],
+        clauses(0..90),
+        clauses(60..150),
+        // More than a second keeps apart.
+        clauses(500..650),
+        clauses(0..90),
+    ];
     let mut before = Vec::<(String, u64)>::new();
     for end in 1..=seconds.len() {
         let text = with_faults(&seconds[..end]);

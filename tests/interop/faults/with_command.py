@@ -1,4 +1,5 @@
-"""What grpc-java reports for each fault, and how it retries."""
+"""What a client reports for each fault, and how it retries. FAULTS_CLIENT has the client's name and its command, an
+argument per line."""
 
 import os
 
@@ -6,11 +7,11 @@ import reports
 import retries
 from lib import run_case
 
-CLIENT = ["java", "-cp", os.environ["JAVA_CLASSES"], "Faults"]
+NAME, *CLIENT = os.environ["FAULTS_CLIENT"].splitlines()
 
 
 def case_faults():
-    reports.faults("grpc-java", [*CLIENT, "report"])
+    reports.faults(NAME, [*CLIENT, "report"])
 
 
 def case_retries():
