@@ -38,7 +38,7 @@ use crate::call::ending::Ending;
 use crate::call::header_request::HeaderRequest;
 use crate::call::headers::{CallHeaders, ECHO_INITIAL, ECHO_TRAILING};
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
-use crate::call::queued::QueuedWait;
+use crate::call::queued::InQueue;
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
 use crate::call::waiting::WaitState;
@@ -102,8 +102,8 @@ struct State {
     spent: WaitTimes,
     /// When the last of these waits ended.
     waited_until: Option<Instant>,
-    /// Its wait, if it is one that stands in the server's queue.
-    queued: Option<Box<QueuedWait>>,
+    /// What it has in the server's queue, if that has one, until its wait there is over.
+    queued: Option<Box<InQueue>>,
     ending: Option<Ending>,
     /// The fault that goes along with its answer.
     answer_fault: Option<Arc<FaultClause>>,
@@ -421,7 +421,7 @@ impl Call {
         let due = self.waiting.polled(self.arrived);
         if let Some(deadline) = self.deadline().filter(|_| !self.is_cut())
             && deadline.at() <= self.now()
-            && due.or_else(|| self.queued_due()).is_none_or(|due| deadline.at() < due)
+            && [due, self.queued_due()].into_iter().flatten().all(|due| deadline.at() < due)
         {
             self.cut(Ending::Deadline(deadline.timeout()));
         }

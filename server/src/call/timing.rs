@@ -105,7 +105,7 @@ impl State {
     fn cut_short(&self, wait: Wait, now: Instant) -> WaitTimes {
         let waited = now.saturating_duration_since(wait.start);
         let spent = wait.cut_short(waited);
-        match &self.queued {
+        match self.queued_wait() {
             Some(queued) => spent.with_queued(queued.queued_within(waited)),
             None => spent,
         }

@@ -162,6 +162,12 @@ impl SharedQueue {
         self.with(worker, |state, started| state.calls.leave(now, ticket, started));
     }
 
+    /// Takes everything that is due by now.
+    pub(crate) fn advance(&self, worker: &Arc<Worker>) {
+        let now = since_start(worker.shared(), worker.timer().now());
+        self.with(worker, |state, started| state.calls.advance(now, started));
+    }
+
     /// An operation: afterwards, those that it lets begin service are woken, and the driver knows what is due.
     fn with<T>(
         &self,
@@ -206,7 +212,9 @@ impl Waking {
     fn starts_at(&self, since: Instant) {
         match self {
             Self::Call(standing) => standing.starts_at(since),
-            Self::Message { mailbox, order, .. } => mailbox.starts_at(*order, since),
+            Self::Message { mailbox, order, service } => {
+                mailbox.starts_at(*order, since, *service);
+            }
         }
     }
 }
@@ -302,8 +310,7 @@ async fn drive(mut driver: Driver) {
                 if woken == WakeReason::Fired {
                     return;
                 }
-                let now = since_start(worker.shared(), worker.timer().now());
-                queue.with(&worker, |state, started| state.calls.advance(now, started));
+                queue.advance(&worker);
             }
             () = queue.earlier.notified() => {}
         }
@@ -382,9 +389,7 @@ mod tests {
         }
         tokio::time::sleep(ms(2_000)).await;
         // A seat is given back as if its call had noticed its end late.
-        let queue = workers[0].shared().queue.as_ref().unwrap();
-        let now = since_start(workers[0].shared(), workers[0].timer().now());
-        queue.with(&workers[0], |state, started| state.calls.advance(now, started));
+        workers[0].shared().queue.as_ref().unwrap().advance(&workers[0]);
         let began = workers[0].shared().began();
         callers.iter().map(|caller| Some(caller.since()?.duration_since(began))).collect()
     }

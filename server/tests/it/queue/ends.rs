@@ -1,7 +1,8 @@
 //! Calls that end early.
 
 use super::*;
-use crate::harness::{settle, wait};
+use crate::deadline::messages;
+use crate::harness::{ask, settle, wait};
 
 const FREE: &str = "5ms; queue(workers=1, limit=10)";
 const WORK: &str = "5ms; queue(workers=1, limit=10, abandoned=work)";
@@ -113,5 +114,44 @@ async fn the_end_of_a_drain_ends_the_calls_that_stand() -> Result<()> {
     let figures = [Some(50), Some(190), Some(190)];
     assert_eq!(standing.await??, (Code::Unavailable, figures, 200));
     assert_eq!(counts(&server), [0, 0, 0, 0]);
+    Ok(())
+}
+
+/// As if the process had been suspended: the end of a service, the start that it brings, what is due after that
+/// and the deadline have all passed at once.
+#[tokio::test(start_paused = true)]
+async fn what_is_due_before_the_deadline_is_answered_however_late_its_start_is_noticed()
+-> Result<()> {
+    let exchange = [(1, 30), (2, 20), (3, 50)].map(|(id, delay)| framed(&ask(id, ms(delay))));
+    for (kind, request, code, answers) in [
+        ("LongSync", framed(&wait(ms(30))), Code::Ok, 1),
+        ("LongSyncExchange", exchange.concat().into(), Code::DeadlineExceeded, 2),
+    ] {
+        let server = Memory::start(serving(FREE)?).await;
+        let (raw, clock) = (server.raw().await?, Paused::start());
+        let first = call_at(&server.client().await?, clock, 0, wait(ms(100)));
+        clock.until(ms(10)).await;
+        let mut call = raw.open(kind, &[("grpc-timeout", "150m")]).await?;
+        call.send(request, true)?;
+        settle().await;
+        tokio::time::advance(ms(500)).await;
+        let ended = call.ended().await?;
+        assert_eq!((ended.status.code(), messages(&ended.data)), (code, answers), "{kind}");
+        first.await??;
+        assert_eq!(counts(&server), [0, 0, 0, 0], "{kind}");
+    }
+    Ok(())
+}
+
+/// Its wait in the queue is over, and was due before the deadline.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_ends_a_slow_answer_of_a_call_that_was_served() -> Result<()> {
+    let server =
+        Memory::start(serving("10ms; slow(100%, 100B/s); queue(workers=1, limit=5)")?).await;
+    let (raw, clock) = (server.raw().await?, Paused::start());
+    let mut call = raw.open("LongSync", &[("grpc-timeout", "50m")]).await?;
+    call.send(framed(&LongSyncRequest::default()), true)?;
+    let status = call.ended().await?.status;
+    assert_eq!(seen_status(&status, clock)?, (Code::DeadlineExceeded, ran_out(10, 0), 50));
     Ok(())
 }

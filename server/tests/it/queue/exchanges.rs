@@ -138,3 +138,23 @@ async fn a_client_that_does_not_read_does_not_hold_up_the_queue() -> Result<()> 
     }
     Ok(())
 }
+
+/// A message has begun service, but the exchange is not polled, because its client does not read.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_cut_off_at_its_deadline() -> Result<()> {
+    let server = Memory::start(serving("5ms; queue(workers=1, limit=10)")?).await;
+    let mut builder = Builder::new();
+    builder.initial_window_size(0);
+    let raw = Raw::with(&builder, server.open().0).await?;
+    let (client, clock) = (server.client().await?, Paused::start());
+    let first = call_at(&client, clock, 0, wait(ms(50)));
+    clock.until(ms(1)).await;
+    let mut exchange = raw.open("LongSyncExchange", &[("grpc-timeout", "199m")]).await?;
+    exchange.send(framed(&ask(1, ms(50))), false)?;
+    exchange.send(framed(&ask(2, ms(50))), true)?;
+    assert_eq!(exchange.reset_by_server().await?, h2::Reason::CANCEL);
+    assert_eq!(clock.elapsed(), ms(200));
+    first.await??;
+    assert_eq!(counts(&server), [0, 0, 0, 0]);
+    Ok(())
+}
