@@ -60,7 +60,7 @@ async fn a_message_that_finds_the_queue_full_fails_alone() -> Result<()> {
     ];
     assert_eq!(seen, expected);
     let failure = came[0].1.failure.clone().context("it is shed")?;
-    let said = "the queue is full: its 1 worker is busy, and the only call that may stand does: call less often, or later";
+    let said = "the queue is full: its 1 worker is busy, and 1 call stands, which is the limit: call less often, or later";
     assert_eq!(failure.message, said);
     let timing = came[0].1.timing.clone().context("it has a timing")?;
     assert_eq!((&*timing.behavior, &*timing.fault), ("30ms", ""));
