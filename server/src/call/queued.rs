@@ -13,7 +13,7 @@ use crate::call::mailbox::Mailbox;
 use crate::call::plan::Plan;
 use crate::call::standing::Standing;
 use crate::call::wait::{Wait, WaitTimes};
-use crate::shared::queue::{Arrival, Arrived, Seat, Waking};
+use crate::shared::queue::{Arrival, Arrived, CallNumbers, Seat, Waking};
 
 /// What a call has in the server's queue.
 #[derive(Debug)]
@@ -154,7 +154,7 @@ impl Call {
             let Some(queued) = state.queued_wait() else { return Ok(()) };
             let service = queued.wait.planned().saturating_sub(queued.held);
             let service = Some(service).filter(|_| !queued.hangs);
-            Arrival { at: queued.enters(), service, deadline, is_message: false }
+            Arrival { from: self.caller(None), at: queued.enters(), service, deadline }
         };
         let mut place = None;
         let arrived = queue.arrive(worker, arrival, || {
@@ -194,9 +194,13 @@ impl Call {
         let worker = self.worker();
         // A call with a message that hangs ends at its deadline all the same.
         let deadline = self.deadline().map(Deadline::at);
-        let arrival = Arrival { at, service, deadline, is_message: true };
+        let arrival = Arrival { from: self.caller(Some(order)), at, service, deadline };
         let waking = || Waking::Message { mailbox: Arc::clone(mailbox), order, service };
         Some(worker.shared().queue.as_ref()?.arrive(worker, arrival, waking))
+    }
+
+    fn caller(&self, message: Option<u64>) -> CallNumbers {
+        CallNumbers { connection: self.record.number(), request: self.number, message }
     }
 
     /// Counts how long a message stood whose service begins.
@@ -284,7 +288,8 @@ mod tests {
         let options = Options { behavior: behavior.unwrap(), ..Options::default() };
         let worker = Worker::new(Config::new(options).unwrap(), Clock::Tokio);
         let now = worker.timer().now();
-        let before = Arrival { at: now, service: Some(ms(50)), deadline: None, is_message: false };
+        let from = CallNumbers { connection: 1, request: 0, message: None };
+        let before = Arrival { from, at: now, service: Some(ms(50)), deadline: None };
         let queue = worker.shared().queue.as_ref().unwrap();
         let _before = queue.arrive(&worker, before, || unreachable!("it does not stand"));
 

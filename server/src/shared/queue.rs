@@ -1,5 +1,8 @@
 //! The simulated queue in front of a server's workers, driven by its calls.
 
+mod driver;
+mod log;
+
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use longsync_behavior::queue::{Entry, QueuedCall, ServiceStart, StallGate, Ticket, VirtualQueue};
 use longsync_behavior::{Behavior, Queue};
-use longsync_timer::WakeReason;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -16,6 +18,10 @@ use crate::call::standing::Standing;
 use crate::call::wait::nanos;
 use crate::shared::Shared;
 use crate::worker::Worker;
+
+use self::driver::{Driver, drive};
+pub(crate) use self::log::CallNumbers;
+pub use self::log::QUEUE_LOG_TARGET;
 
 /// The queue of a server, shared by the calls of all its workers.
 ///
@@ -53,11 +59,11 @@ pub(crate) enum Waking {
 /// Something that arrives in the queue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
+    pub(crate) from: CallNumbers,
     pub(crate) at: Instant,
     /// [`None`] if it holds its worker until it ends.
     pub(crate) service: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) is_message: bool,
 }
 
 /// What becomes of it.
@@ -137,16 +143,17 @@ impl SharedQueue {
             service: arrival.service.map(nanos),
             deadline: arrival.deadline.map(|deadline| since_start(shared, deadline)),
         };
-        let entry = self.with(worker, |state, started| {
+        let (entry, arrived) = self.with(worker, |state, started| {
             state.set_gate(shared, arrival.at, started);
             let entry = state.calls.arrive(at, call, waking, started);
             if let (Entry::Serving { since, .. }, Some(service), true) =
-                (entry, call.service, arrival.is_message)
+                (entry, call.service, arrival.from.message.is_some())
             {
                 state.message_ends.push(Reverse(since.saturating_add(service)));
             }
-            entry
+            (entry, state.calls.clock())
         });
+        log::arrived(arrival.from, call, entry, [at, arrived]);
         let seat = |ticket| Seat { worker: Arc::clone(worker), ticket };
         match entry {
             Entry::Serving { ticket, since } => {
@@ -159,7 +166,13 @@ impl SharedQueue {
 
     fn leave(&self, worker: &Arc<Worker>, ticket: Ticket) {
         let now = since_start(worker.shared(), worker.timer().now());
-        self.with(worker, |state, started| state.calls.leave(now, ticket, started));
+        let (left, at) = self.with(worker, |state, started| {
+            (state.calls.leave(now, ticket, started), state.calls.clock())
+        });
+        // Otherwise its service had ended, or its deadline had come.
+        if left.is_some() {
+            log::left_early(ticket, at);
+        }
     }
 
     /// Takes everything that is due by now.
@@ -196,7 +209,7 @@ impl SharedQueue {
     fn start_driver(&self, worker: &Arc<Worker>) {
         match Handle::try_current() {
             Ok(runtime) if !worker.is_drained() => {
-                runtime.spawn(drive(Driver { worker: Arc::clone(worker), is_over: false }));
+                runtime.spawn(drive(Driver::new(worker)));
             }
             // The server is stopping, and nobody waits for what is due.
             _ => self.state().driver = None,
@@ -272,51 +285,6 @@ impl Drop for Seat {
     }
 }
 
-/// The driver, as the queue knows it. If its runtime ends before it, the next event starts another.
-struct Driver {
-    worker: Arc<Worker>,
-    /// Whether nothing was due. The queue may have another driver since then.
-    is_over: bool,
-}
-
-impl Driver {
-    /// What is due next. [`None`] if nothing is: then this is no longer the queue's driver.
-    fn next_due(&mut self) -> Option<Instant> {
-        let shared = self.worker.shared();
-        let mut state = shared.queue.as_ref()?.state();
-        state.driver = state.next_unattended();
-        self.is_over = state.driver.is_none();
-        state.driver.map(|due| instant(shared, due))
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if let Some(queue) = self.worker.shared().queue.as_ref().filter(|_| !self.is_over) {
-            queue.state().driver = None;
-        }
-    }
-}
-
-async fn drive(mut driver: Driver) {
-    let worker = Arc::clone(&driver.worker);
-    let Some(queue) = &worker.shared().queue else { return };
-    while let Some(due) = driver.next_due() {
-        if worker.is_drained() {
-            return;
-        }
-        tokio::select! {
-            woken = worker.timer().sleep_until(due) => {
-                if woken == WakeReason::Fired {
-                    return;
-                }
-                queue.advance(&worker);
-            }
-            () = queue.earlier.notified() => {}
-        }
-    }
-}
-
 /// A moment as the queue counts it.
 fn since_start(shared: &Shared, at: Instant) -> u64 {
     nanos(shared.uptime(at))
@@ -357,7 +325,7 @@ mod tests {
                 at: worker.shared().began() + at,
                 service: Some(service),
                 deadline: None,
-                is_message: false,
+                from: CallNumbers { connection: 0, request: 0, message: None },
             };
             let arrives = move || {
                 let place = Arc::new(Standing::default());
