@@ -362,7 +362,6 @@ impl Call {
     /// Ends the call before its answer, unless something else already has.
     pub(crate) fn cut(&self, ending: Ending) {
         self.finish(ending);
-        self.leave_queue();
         self.is_cut.store(true, Ordering::Release);
     }
 
@@ -452,7 +451,6 @@ impl Call {
     /// Called when the client will not read an answer.
     pub(crate) fn client_gone(&self) {
         self.is_client_gone.store(true, Ordering::Relaxed);
-        self.leave_queue();
     }
 
     /// The outcome as which the call is counted.

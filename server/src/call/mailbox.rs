@@ -52,9 +52,7 @@ impl Mailbox {
 
     /// Takes what has come, in the order in which it came.
     pub(crate) fn take(&self) -> Vec<(u64, Instant)> {
-        let mut post = self.post();
-        post.first_due = None;
-        mem::take(&mut post.started)
+        mem::take(&mut self.post().started)
     }
 
     fn post(&self) -> MutexGuard<'_, Post> {

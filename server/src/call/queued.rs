@@ -27,7 +27,7 @@ pub(super) enum InQueue {
 /// A wait whose service begins when the queue says so.
 #[derive(Debug)]
 pub(super) struct QueuedWait {
-    /// [`None`] before the call has arrived in the queue, and after it has left.
+    /// [`None`] before the call has arrived in the queue. Given back when its wait is over, or with the call.
     seat: Option<Seat>,
     /// The wait as if its service began at once.
     wait: Wait,
@@ -233,16 +233,6 @@ impl Call {
         drop(served);
     }
 
-    /// Gives back the call's place in the queue, or its worker, if it has one.
-    #[inline]
-    pub(super) fn leave_queue(&self) {
-        if self.worker().shared().queue.is_some() {
-            // Dropped without the lock, because the queue takes its own and wakes other calls.
-            let seat = self.state().queued_wait_mut().and_then(|queued| queued.seat.take());
-            drop(seat);
-        }
-    }
-
     /// When the wait of a call that stood, or the first of its messages that did, is due, if its service has
     /// begun in the meantime.
     #[cold]
@@ -300,9 +290,11 @@ mod tests {
         let (plan, _) = call.plan(Ask::default(), 0, now).unwrap();
         call.begin_queued(now, &plan);
         let task = Arc::clone(&call);
-        let waits = CallTask::new(call, poll_fn(move |cx| task.poll_queued(cx)));
+        let waits = CallTask::new(Arc::clone(&call), poll_fn(move |cx| task.poll_queued(cx)));
         let (wait, spent) = waits.await.expect("it was due before").unwrap();
         assert_eq!((wait.queued(), wait.due()), (ms(50), now + ms(80)));
         assert_eq!(spent.waited(), ms(100), "the deadline, at which it was noticed");
+        assert_eq!(call.why_cut(), None);
+        assert_eq!(call.queued_at_end(&call.state()), Some(ms(50)));
     }
 }
