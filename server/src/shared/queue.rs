@@ -370,6 +370,24 @@ mod tests {
         assert!(one.iter().flatten().count() > 30, "most are served: {one:?}");
     }
 
+    #[test]
+    fn a_driver_whose_runtime_ends_leaves_its_place_to_another() {
+        let runtime =
+            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let first = runtime();
+        let worker = first.block_on(async {
+            let worker = workers("1ms; queue(workers=1, limit=3, abandoned=work)", 1).remove(0);
+            drop(Caller::arrive(&worker, ms(0), Duration::from_secs(1_000)).await);
+            worker
+        });
+        let queue = worker.shared().queue.as_ref().unwrap();
+        assert!(queue.state().driver.is_some());
+        drop(first);
+        assert_eq!(queue.state().driver, None);
+        runtime().block_on(async { queue.advance(&worker) });
+        assert_eq!(queue.state().driver, None, "that runtime has ended as well");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_driver_exists_only_while_something_is_due_that_nobody_attends_to() {
         let workers = workers("1ms; queue(workers=1, limit=3, abandoned=work)", 1);

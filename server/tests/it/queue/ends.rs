@@ -1,5 +1,8 @@
 //! Calls that end early.
 
+use longsync::v1::LongSyncResponse;
+use prost::Message as _;
+
 use super::*;
 use crate::deadline::messages;
 use crate::harness::{ask, settle, wait};
@@ -153,5 +156,58 @@ async fn a_deadline_ends_a_slow_answer_of_a_call_that_was_served() -> Result<()>
     call.send(framed(&LongSyncRequest::default()), true)?;
     let status = call.ended().await?.status;
     assert_eq!(seen_status(&status, clock)?, (Code::DeadlineExceeded, ran_out(10, 0), 50));
+    Ok(())
+}
+
+/// The queue knows the deadlines of what it holds.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_frees_the_worker_at_that_moment_however_late_it_is_noticed() -> Result<()> {
+    for (kind, request) in
+        [("LongSync", framed(&wait(ms(200)))), ("LongSyncExchange", framed(&ask(1, ms(200))))]
+    {
+        let server = Memory::start(serving(FREE)?).await;
+        let (raw, clock) = (server.raw().await?, Paused::start());
+        let mut call = raw.open(kind, &[("grpc-timeout", "50m")]).await?;
+        call.send(request, true)?;
+        clock.until(ms(1)).await;
+        let next = raw_call(&raw, 10, &[]).await?;
+        settle().await;
+        tokio::time::advance(ms(500)).await;
+        assert_eq!(call.ended().await?.status.code(), Code::DeadlineExceeded, "{kind}");
+        let answer = LongSyncResponse::decode(&next.ended().await?.data[5..])?;
+        assert_eq!(figures(answer.timing.as_ref())?[1], Some(49), "{kind}");
+    }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_ends_before_it_arrives_in_the_queue_never_does() -> Result<()> {
+    let server = Memory::start(serving("5ms; queue(workers=1, limit=0)")?).await;
+    let (raw, clock) = (server.raw().await?, Paused::start());
+    let busy = call_at(&server.client().await?, clock, 0, wait(ms(1_000)));
+    clock.until(ms(1)).await;
+    let headers = [("x-envoy-fault-delay-request", "100"), ("grpc-timeout", "60m")];
+    let call = raw_call(&raw, 50, &headers).await?;
+    settle().await;
+    tokio::time::advance(ms(500)).await;
+    assert_eq!(call.ended().await?.status.code(), Code::DeadlineExceeded);
+    assert_eq!(counts(&server), [0, 1, 0, 0]);
+    busy.await??;
+    Ok(())
+}
+
+/// The driver waits for the end of the one, and is told of the earlier end of the other.
+#[tokio::test(start_paused = true)]
+async fn the_earlier_of_two_abandoned_ends_is_noticed_on_time() -> Result<()> {
+    let text = "5ms; queue(workers=2, limit=10, abandoned=work)";
+    let server = Memory::start(serving(text)?).await;
+    let (raw, clock) = (server.raw().await?, Paused::start());
+    let (mut long, mut short) = (raw_call(&raw, 100, &[]).await?, raw_call(&raw, 50, &[]).await?);
+    let next = call_at(&server.client().await?, clock, 2, wait(ms(5)));
+    clock.until(ms(10)).await;
+    long.reset();
+    settle().await;
+    short.reset();
+    assert_eq!(next.await??, answered(5, 48, 55));
     Ok(())
 }
