@@ -375,7 +375,8 @@ impl LimitArgs {
     }
 }
 
-/// Parses a log filter. A bare level applies to our own lines; those of libraries are selected by name.
+/// Parses a log filter. A bare level applies to our own lines; those of libraries, and those about each arrival in
+/// a queue, are selected by name.
 fn log(text: &str) -> Result<Targets, String> {
     log_up_to(STATIC_MAX_LEVEL, text)
 }
@@ -384,7 +385,11 @@ fn log(text: &str) -> Result<Targets, String> {
 fn log_up_to(most: LevelFilter, text: &str) -> Result<Targets, String> {
     let targets = if let Ok(level) = text.parse::<LevelFilter>() {
         let of_libraries = level.min(LevelFilter::ERROR);
-        Targets::new().with_default(of_libraries).with_target("longsync", level)
+        let of_the_queue = level.min(LevelFilter::INFO);
+        Targets::new()
+            .with_default(of_libraries)
+            .with_target("longsync", level)
+            .with_target(longsync_server::QUEUE_LOG_TARGET, of_the_queue)
     } else {
         let targets = text.parse().ok().filter(|_| text.contains('='));
         targets.ok_or_else(|| {
@@ -427,6 +432,7 @@ mod tests {
         let targets = log_up_to(LevelFilter::DEBUG, "debug").unwrap();
         assert!(targets.would_enable(longsync_server::CALL_LOG_TARGET, &Level::DEBUG));
         assert!(targets.would_enable("longsync_timer", &Level::DEBUG));
+        assert!(!targets.would_enable(longsync_server::QUEUE_LOG_TARGET, &Level::DEBUG));
         assert!(targets.would_enable("h2::proto", &Level::ERROR));
         assert!(!targets.would_enable("h2::proto", &Level::WARN));
         let targets = log_up_to(LevelFilter::DEBUG, "off").unwrap();

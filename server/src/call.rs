@@ -14,6 +14,7 @@ mod queued;
 pub(crate) mod refusal;
 pub(crate) mod standing;
 pub(crate) mod task;
+mod timing;
 pub(crate) mod wait;
 mod waiting;
 pub(crate) mod wall_clock;
@@ -24,10 +25,8 @@ use std::task::Waker;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use longsync::duration::to_proto;
-use longsync::v1::Timing;
 use longsync_behavior::envoy::EnvoyDraw;
-use longsync_behavior::{AppliedBehavior, Behavior, CallName, DrawKey, FaultClause, FaultMoment};
+use longsync_behavior::{AppliedBehavior, Behavior, CallName, DrawKey, FaultClause};
 use longsync_text::duration::text;
 use longsync_timer::Sleep;
 use tonic::Status;
@@ -38,13 +37,12 @@ use crate::call::ending::Ending;
 use crate::call::header_request::HeaderRequest;
 use crate::call::headers::{CallHeaders, ECHO_INITIAL, ECHO_TRAILING};
 use crate::call::plan::{Ask, MAX_CALL_ID_BYTES, Plan, plan, text_bytes};
-use crate::call::queued::QueuedWait;
+use crate::call::queued::InQueue;
 use crate::call::refusal::Refusal;
 use crate::call::wait::{Wait, WaitTimes};
 use crate::call::waiting::WaitState;
 use crate::config::Limits;
 use crate::record::{CloseReason, ConnectionRecord};
-use crate::shared::Shared;
 use crate::shared::counters::{CallKind, Outcome};
 use crate::worker::Worker;
 
@@ -103,8 +101,8 @@ struct State {
     spent: WaitTimes,
     /// When the last of these waits ended.
     waited_until: Option<Instant>,
-    /// Its wait, if it is one that stands in the server's queue.
-    queued: Option<Box<QueuedWait>>,
+    /// What it has in the server's queue, if that has one, until its wait there is over.
+    queued: Option<Box<InQueue>>,
     ending: Option<Ending>,
     /// The fault that goes along with its answer.
     answer_fault: Option<Arc<FaultClause>>,
@@ -352,102 +350,6 @@ impl Call {
         headers.extend(echo.map(|echo| (HeaderName::from_static(ECHO_INITIAL), echo)));
     }
 
-    /// The timing of an answer, and of the fault that goes along with it.
-    pub(crate) fn timing(
-        &self,
-        spent: WaitTimes,
-        applied: &AppliedBehavior,
-        fault: Option<&FaultClause>,
-        received_at: SystemTime,
-    ) -> Timing {
-        Timing {
-            received_at: Some(received_at.into()),
-            planned: Some(to_proto(spent.planned())),
-            waited: Some(to_proto(spent.waited())),
-            queued: Some(to_proto(spent.queued())),
-            behavior: applied.text().into_owned(),
-            fault: fault.map(ToString::to_string).unwrap_or_default(),
-            ..self.timing_without_wait()
-        }
-    }
-
-    /// The timing of a message that is refused, and therefore did not wait.
-    pub(crate) fn timing_of_refused(&self) -> Timing {
-        Timing {
-            received_at: Some(SystemTime::now().into()),
-            waited: Some(to_proto(Duration::ZERO)),
-            ..self.timing_without_wait()
-        }
-    }
-
-    /// The timing of a call that ends this way now, without an answer.
-    pub(crate) fn timing_at_end(&self, ending: &Ending) -> Timing {
-        let now = self.now();
-        let state = self.state();
-        let mut spent = state.spent;
-        let mut has_planned = state.waited_until.is_some();
-        if let Some(wait) = self.waiting.under_way(self.arrived) {
-            let whole = state.cut_short(wait, now);
-            spent += whole.with_waited(state.waited_since(wait.start, now));
-            has_planned = true;
-        } else if let (false, Some(over)) = (has_planned, self.waiting.over(self.arrived)) {
-            // The wait has run out, but the call ends before its answer does.
-            (spent, has_planned) = (over, true);
-        }
-        let fault = ending.planned().or(state.answer_fault.as_deref());
-        if let Ending::Shed(_) = ending {
-            return Timing {
-                received_at: state.received_at.map(Into::into),
-                waited: Some(to_proto(spent.waited())),
-                queued: None,
-                behavior: state.applied_text(),
-                ..self.timing_without_wait()
-            };
-        }
-        if fault.is_some_and(|fault| fault.moment() == FaultMoment::Before) {
-            return Timing {
-                received_at: state.received_at.map(Into::into),
-                waited: Some(to_proto(Duration::ZERO)),
-                queued: None,
-                behavior: state.applied_text(),
-                fault: fault.map(ToString::to_string).unwrap_or_default(),
-                ..self.timing_without_wait()
-            };
-        }
-        Timing {
-            received_at: state.received_at.map(Into::into),
-            planned: has_planned.then(|| to_proto(spent.planned())),
-            waited: Some(to_proto(spent.waited())),
-            // A call that Envoy's headers abort does not get as far as the queue.
-            queued: (!fault.is_some_and(FaultClause::is_abort)).then(|| to_proto(spent.queued())),
-            behavior: state.applied_text(),
-            fault: fault.map(ToString::to_string).unwrap_or_default(),
-            ..self.timing_without_wait()
-        }
-    }
-
-    /// How long a call that ends now was queued, if its server ever lets calls be queued.
-    fn queued_at_end(&self, state: &State) -> Option<Duration> {
-        let Shared { queue, stall, .. } = &**self.worker().shared();
-        if queue.is_none() && stall.is_none() {
-            return None;
-        }
-        let under_way = self.waiting.under_way(self.arrived);
-        let cut_short = under_way.map(|wait| state.cut_short(wait, self.now()));
-        cut_short.or_else(|| self.waiting.over(self.arrived)).map(WaitTimes::queued)
-    }
-
-    fn timing_without_wait(&self) -> Timing {
-        Timing {
-            queued: Some(to_proto(Duration::ZERO)),
-            deadline_left: self.deadline.map(|deadline| to_proto(deadline.timeout())),
-            server: self.worker().shared().host.clone(),
-            worker: u32::try_from(self.worker().index()).unwrap_or(u32::MAX),
-            attempt: self.attempt,
-            ..Timing::default()
-        }
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere must not keep the call from being counted.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -459,7 +361,6 @@ impl Call {
     /// Ends the call before its answer, unless something else already has.
     pub(crate) fn cut(&self, ending: Ending) {
         self.finish(ending);
-        self.leave_queue();
         self.is_cut.store(true, Ordering::Release);
     }
 
@@ -518,7 +419,7 @@ impl Call {
         let due = self.waiting.polled(self.arrived);
         if let Some(deadline) = self.deadline().filter(|_| !self.is_cut())
             && deadline.at() <= self.now()
-            && due.or_else(|| self.queued_due()).is_none_or(|due| deadline.at() < due)
+            && [due, self.queued_due()].into_iter().flatten().all(|due| deadline.at() < due)
         {
             self.cut(Ending::Deadline(deadline.timeout()));
         }
@@ -549,7 +450,6 @@ impl Call {
     /// Called when the client will not read an answer.
     pub(crate) fn client_gone(&self) {
         self.is_client_gone.store(true, Ordering::Relaxed);
-        self.leave_queue();
     }
 
     /// The outcome as which the call is counted.
@@ -590,7 +490,6 @@ impl Drop for Call {
         if !self.is_hung() {
             worker.call_ended();
         }
-        let queued = self.queued_at_end(&state);
         let ended_by = state.ending.as_ref().and_then(Ending::planned);
         let fault = ended_by.or(state.answer_fault.as_deref());
         tracing::debug!(
@@ -599,7 +498,7 @@ impl Drop for Call {
             %outcome,
             call_id = Some(state.call_id.as_str()).filter(|id| !id.is_empty()),
             took = text(self.now().saturating_duration_since(self.arrived)),
-            queued = queued.map(text),
+            queued = self.queued_at_end(&state).map(text),
             behavior = state.applied.as_ref().map(|applied| applied.text().into_owned()),
             fault = fault.map(tracing::field::display),
             attempt = self.attempt,
@@ -616,28 +515,6 @@ impl Drop for Call {
 /// A behavior of a header, as a decision takes it.
 fn borrowed(header: Option<&Result<Behavior, String>>) -> Option<Result<&Behavior, &str>> {
     header.map(|header| header.as_ref().map_err(String::as_str))
-}
-
-impl State {
-    /// The text of the behavior that was applied to its last message.
-    fn applied_text(&self) -> String {
-        self.applied.as_ref().map(|applied| applied.text().into_owned()).unwrap_or_default()
-    }
-
-    /// The times of a wait that is cut short now.
-    fn cut_short(&self, wait: Wait, now: Instant) -> WaitTimes {
-        let waited = now.saturating_duration_since(wait.start);
-        let spent = wait.cut_short(waited);
-        match &self.queued {
-            Some(queued) => spent.with_queued(queued.queued_within(waited)),
-            None => spent,
-        }
-    }
-
-    /// How much of the time from `start` to `end` was not already counted by the previous wait.
-    fn waited_since(&self, start: Instant, end: Instant) -> Duration {
-        end.saturating_duration_since(self.waited_until.map_or(start, |until| until.max(start)))
-    }
 }
 
 #[cfg(test)]

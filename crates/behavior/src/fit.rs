@@ -10,6 +10,8 @@ mod step;
 mod text;
 mod values;
 
+use crate::shape::float;
+
 pub use buckets::buckets;
 pub use percentiles::percentiles;
 pub use values::values;
@@ -135,12 +137,6 @@ fn millionths(share: f64) -> u32 {
 /// A percentage in millionths as a share from 0 to 1.
 fn share(millionths: u32) -> f64 {
     f64::from(millionths) / f64::from(WHOLE)
-}
-
-/// Counts and nanoseconds as floats: numbers beyond 2^53 are rounded.
-#[expect(clippy::cast_precision_loss, reason = "16 digits are enough for shares and logarithms")]
-fn float(count: u64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

@@ -81,7 +81,7 @@ impl DrawKey<'_> {
 
 /// The middle of one of 2^52 equal parts of the unit interval, which binary64 holds exactly.
 #[expect(clippy::cast_precision_loss, reason = "52 bits are exact")]
-fn uniform(half: u64) -> f64 {
+pub(crate) fn uniform(half: u64) -> f64 {
     const PARTS: f64 = (1_u64 << 52) as f64;
     ((half >> 12) as f64 + 0.5) / PARTS
 }

@@ -78,6 +78,15 @@ pub(crate) fn nanos(duration: Duration) -> f64 {
     if nearest as u128 > exact { nearest.next_down() } else { nearest }
 }
 
+/// A whole number: exact up to 2^53, and to 16 digits beyond.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "16 digits are enough for statistics and logarithms"
+)]
+pub(crate) fn float(number: u64) -> f64 {
+    number as f64
+}
+
 /// Checks that a parameter is above zero and at most `most`.
 fn positive(
     parameter: usize,

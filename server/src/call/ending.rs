@@ -191,8 +191,8 @@ pub(crate) fn full(queue: &Queue) -> String {
     let all = if workers == 1 { "is" } else { "are all" };
     let standing = match limit {
         0 => "no call may stand".to_owned(),
-        1 => "the only call that may stand does".to_owned(),
-        _ => format!("as many calls stand as may, {limit}"),
+        1 => "1 call stands, which is the limit".to_owned(),
+        _ => format!("{limit} calls stand, which is the limit"),
     };
     format!("the queue is full: its {busy} {all} busy, and {standing}: call less often, or later")
 }

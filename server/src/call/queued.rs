@@ -6,19 +6,28 @@ use std::time::{Duration, Instant};
 
 use longsync_behavior::{Fault, FaultMoment};
 
-use super::Call;
+use super::{Call, State};
 use crate::call::deadline::Deadline;
 use crate::call::ending::Ending;
 use crate::call::mailbox::Mailbox;
 use crate::call::plan::Plan;
 use crate::call::standing::Standing;
 use crate::call::wait::{Wait, WaitTimes};
-use crate::shared::queue::{Arrival, Arrived, Seat, Waking};
+use crate::shared::queue::{Arrival, Arrived, CallNumbers, Seat, Waking};
+
+/// What a call has in the server's queue.
+#[derive(Debug)]
+pub(super) enum InQueue {
+    /// The wait of the call itself.
+    Wait(QueuedWait),
+    /// Messages, if it is an exchange.
+    Messages(Arc<Mailbox>),
+}
 
 /// A wait whose service begins when the queue says so.
 #[derive(Debug)]
 pub(super) struct QueuedWait {
-    /// [`None`] before the call has arrived in the queue, and after it has left.
+    /// [`None`] before the call has arrived in the queue. Given back when its wait is over, or with the call.
     seat: Option<Seat>,
     /// The wait as if its service began at once.
     wait: Wait,
@@ -67,6 +76,22 @@ impl QueuedWait {
     }
 }
 
+impl State {
+    pub(super) fn queued_wait(&self) -> Option<&QueuedWait> {
+        match self.queued.as_deref()? {
+            InQueue::Wait(wait) => Some(wait),
+            InQueue::Messages(_) => None,
+        }
+    }
+
+    fn queued_wait_mut(&mut self) -> Option<&mut QueuedWait> {
+        match self.queued.as_deref_mut()? {
+            InQueue::Wait(wait) => Some(wait),
+            InQueue::Messages(_) => None,
+        }
+    }
+}
+
 impl Call {
     /// Whether a call with this plan stands in the server's queue. One that Envoy's headers abort does not get
     /// that far.
@@ -83,7 +108,7 @@ impl Call {
         let hangs = fault.is_some_and(|fault| *fault.fault() == Fault::Hang);
         let wait = Wait::new(start, plan.delay());
         let queued = QueuedWait { seat: None, wait, held, hangs, stage: Stage::Held };
-        self.state().queued = Some(Box::new(queued));
+        self.state().queued = Some(Box::new(InQueue::Wait(queued)));
     }
 
     /// Ready once the wait in the server's queue is over, and at once if that is full. Polled with the context
@@ -93,7 +118,7 @@ impl Call {
         loop {
             let (stage, standing, enters) = {
                 let state = self.state();
-                let Some(queued) = &state.queued else { return Poll::Pending };
+                let Some(queued) = state.queued_wait() else { return Poll::Pending };
                 (queued.stage.clone(), queued.standing(), queued.enters())
             };
             match stage {
@@ -126,10 +151,10 @@ impl Call {
         let deadline = self.deadline().map(Deadline::at);
         let arrival = {
             let state = self.state();
-            let Some(queued) = &state.queued else { return Ok(()) };
+            let Some(queued) = state.queued_wait() else { return Ok(()) };
             let service = queued.wait.planned().saturating_sub(queued.held);
             let service = Some(service).filter(|_| !queued.hangs);
-            Arrival { at: queued.enters(), service, deadline, is_message: false }
+            Arrival { from: self.caller(None), at: queued.enters(), service, deadline }
         };
         let mut place = None;
         let arrived = queue.arrive(worker, arrival, || {
@@ -142,13 +167,18 @@ impl Call {
             }
             Arrived::Standing(seat) => {
                 self.sits(seat);
-                if let (Some(queued), Some(place)) = (&mut self.state().queued, place) {
+                if let (Some(queued), Some(place)) = (self.state().queued_wait_mut(), place) {
                     queued.stage = Stage::Standing(place);
                 }
             }
             Arrived::Shed(queue) => return Err(Ending::Shed(queue)),
         }
         Ok(())
+    }
+
+    /// From now on, messages of the call are in the queue, whose starts come to this mailbox.
+    pub(crate) fn begin_messages(&self, mailbox: &Arc<Mailbox>) {
+        self.state().queued = Some(Box::new(InQueue::Messages(Arc::clone(mailbox))));
     }
 
     /// A message of the call arrives in the queue. If it has to stand, `mailbox` is told when its service begins,
@@ -164,9 +194,13 @@ impl Call {
         let worker = self.worker();
         // A call with a message that hangs ends at its deadline all the same.
         let deadline = self.deadline().map(Deadline::at);
-        let arrival = Arrival { at, service, deadline, is_message: true };
-        let waking = || Waking::Message { mailbox: Arc::clone(mailbox), order };
+        let arrival = Arrival { from: self.caller(Some(order)), at, service, deadline };
+        let waking = || Waking::Message { mailbox: Arc::clone(mailbox), order, service };
         Some(worker.shared().queue.as_ref()?.arrive(worker, arrival, waking))
+    }
+
+    fn caller(&self, message: Option<u64>) -> CallNumbers {
+        CallNumbers { connection: self.record.number(), request: self.number, message }
     }
 
     /// Counts how long a message stood whose service begins.
@@ -175,13 +209,13 @@ impl Call {
     }
 
     fn sits(&self, seat: Seat) {
-        if let Some(queued) = &mut self.state().queued {
+        if let Some(queued) = self.state().queued_wait_mut() {
             queued.seat = Some(seat);
         }
     }
 
     fn begin_service(&self, since: Instant) {
-        let began = self.state().queued.as_mut().map(|queued| {
+        let began = self.state().queued_wait_mut().map(|queued| {
             let wait = queued.serving(since);
             queued.stage = Stage::Serving(wait);
             wait
@@ -191,38 +225,76 @@ impl Call {
         }
     }
 
+    /// The wait is over: from now on, it is no reason not to end the call at its deadline.
     fn end_service(&self) {
-        let hangs = self.state().queued.as_ref().is_some_and(|queued| queued.hangs);
-        if !hangs {
-            self.leave_queue();
-        }
+        let served = |it: &mut Box<InQueue>| matches!(&**it, InQueue::Wait(wait) if !wait.hangs);
+        // Its seat is dropped without the lock, because the queue takes its own and wakes other calls.
+        let served = self.state().queued.take_if(served);
+        drop(served);
     }
 
-    /// Gives back the call's place in the queue, or its worker, if it has one.
-    #[inline]
-    pub(super) fn leave_queue(&self) {
-        if self.worker().shared().queue.is_some() {
-            // Dropped without the lock, because the queue takes its own and wakes other calls.
-            let seat = self.state().queued.as_mut().and_then(|queued| queued.seat.take());
-            drop(seat);
-        }
-    }
-
-    /// When the wait of a call that stood is due, if its service has begun in the meantime.
+    /// When the wait of a call that stood, or the first of its messages that did, is due, if its service has
+    /// begun in the meantime.
     #[cold]
     pub(super) fn queued_due(&self) -> Option<Instant> {
-        self.worker().shared().queue.as_ref()?;
-        Some(self.state().queued.as_ref()?.started()?.due())
+        let worker = self.worker();
+        let queue = worker.shared().queue.as_ref()?;
+        self.state().queued.as_ref()?;
+        // The call whose end lets it begin may not have noticed that end yet.
+        queue.advance(worker);
+        match self.state().queued.as_deref()? {
+            InQueue::Wait(wait) => Some(wait.started()?.due()),
+            InQueue::Messages(mailbox) => mailbox.take_first_due(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
+    use http::HeaderValue;
+    use longsync_timer::Clock;
+
     use super::*;
+    use crate::call::headers::CallHeaders;
+    use crate::call::plan::Ask;
+    use crate::call::task::CallTask;
+    use crate::config::{Config, Options};
+    use crate::record::ConnectionRecord;
+    use crate::shared::counters::CallKind;
+    use crate::worker::Worker;
 
     #[test]
     fn a_place_in_the_queue_costs_calls_without_one_a_pointer() {
         assert!(size_of::<Call>() <= 368, "{}", size_of::<Call>());
-        assert_eq!(size_of::<Option<Box<QueuedWait>>>(), size_of::<usize>());
+        assert_eq!(size_of::<Option<Box<InQueue>>>(), size_of::<usize>());
+    }
+
+    /// The call before it is on a thread that does not run, so that nobody but this one can notice its end.
+    #[tokio::test(start_paused = true)]
+    async fn a_start_that_nobody_has_noticed_counts_at_the_deadline() {
+        let (ms, behavior) = (Duration::from_millis, "30ms; queue(workers=1, limit=1)".parse());
+        let options = Options { behavior: behavior.unwrap(), ..Options::default() };
+        let worker = Worker::new(Config::new(options).unwrap(), Clock::Tokio);
+        let now = worker.timer().now();
+        let from = CallNumbers { connection: 1, request: 0, message: None };
+        let before = Arrival { from, at: now, service: Some(ms(50)), deadline: None };
+        let queue = worker.shared().queue.as_ref().unwrap();
+        let _before = queue.arrive(&worker, before, || unreachable!("it does not stand"));
+
+        let record = ConnectionRecord::open(&worker, 0, None);
+        let timeout = Some(HeaderValue::from_static("100m"));
+        let headers = CallHeaders { timeout, ..CallHeaders::default() };
+        let call = Call::begin(&record, Some(CallKind::LongSync), headers, now);
+        let (plan, _) = call.plan(Ask::default(), 0, now).unwrap();
+        call.begin_queued(now, &plan);
+        let task = Arc::clone(&call);
+        let waits = CallTask::new(Arc::clone(&call), poll_fn(move |cx| task.poll_queued(cx)));
+        let (wait, spent) = waits.await.expect("it was due before").unwrap();
+        assert_eq!((wait.queued(), wait.due()), (ms(50), now + ms(80)));
+        assert_eq!(spent.waited(), ms(100), "the deadline, at which it was noticed");
+        assert_eq!(call.why_cut(), None);
+        assert_eq!(call.queued_at_end(&call.state()), Some(ms(50)));
     }
 }

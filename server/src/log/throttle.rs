@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use longsync_server::CALL_LOG_TARGET;
+use longsync_server::{CALL_LOG_TARGET, QUEUE_LOG_TARGET};
 use tokio::sync::Notify;
 use tracing::callsite::Identifier;
 use tracing::{Event, Metadata, Subscriber};
@@ -14,10 +14,11 @@ use tracing_subscriber::layer::Context;
 /// How many lines of one kind may be written in any second. A kind is one location in the source.
 const LINES_PER_SECOND: usize = 10;
 const SECOND: Duration = Duration::from_secs(1);
+const UNLIMITED: [&str; 2] = [CALL_LOG_TARGET, QUEUE_LOG_TARGET];
 
 /// Lets lines through, and counts those that it leaves out.
 ///
-/// The line for each call is not limited: whoever enables it wants all of them (docs/decisions/0014).
+/// The lines for each call are not limited: whoever enables them wants all of them (docs/decisions/0014).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Throttle(Arc<State>);
 
@@ -82,7 +83,7 @@ impl Throttle {
 impl<S: Subscriber> Layer<S> for Throttle {
     fn event_enabled(&self, event: &Event<'_>, _: Context<'_, S>) -> bool {
         let of = event.metadata();
-        of.target() == CALL_LOG_TARGET || self.allow(of, Instant::now())
+        UNLIMITED.contains(&of.target()) || self.allow(of, Instant::now())
     }
 }
 

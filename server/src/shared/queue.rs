@@ -1,12 +1,14 @@
 //! The simulated queue in front of a server's workers, driven by its calls.
 
+mod driver;
+mod log;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use longsync_behavior::queue::{Entry, QueuedCall, ServiceStart, StallGate, Ticket, VirtualQueue};
 use longsync_behavior::{Behavior, Queue};
-use longsync_timer::WakeReason;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
@@ -15,6 +17,10 @@ use crate::call::standing::Standing;
 use crate::call::wait::nanos;
 use crate::shared::Shared;
 use crate::worker::Worker;
+
+use self::driver::{Driver, drive};
+pub(crate) use self::log::CallNumbers;
+pub use self::log::QUEUE_LOG_TARGET;
 
 /// The queue of a server, shared by the calls of all its workers.
 ///
@@ -46,17 +52,17 @@ pub(crate) enum Waking {
     /// A call.
     Call(Arc<Standing>),
     /// The message with this number of an exchange.
-    Message { mailbox: Arc<Mailbox>, order: u64 },
+    Message { mailbox: Arc<Mailbox>, order: u64, service: Option<Duration> },
 }
 
 /// Something that arrives in the queue.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Arrival {
+    pub(crate) from: CallNumbers,
     pub(crate) at: Instant,
     /// [`None`] if it holds its worker until it ends.
     pub(crate) service: Option<Duration>,
     pub(crate) deadline: Option<Instant>,
-    pub(crate) is_message: bool,
 }
 
 /// What becomes of it.
@@ -140,14 +146,15 @@ impl SharedQueue {
             service: arrival.service.map(nanos),
             deadline: arrival.deadline.map(|deadline| since_start(shared, deadline)),
         };
-        let entry = self.with(worker, |state, started| {
+        let (entry, arrived) = self.with(worker, |state, started| {
             state.set_gate(shared, arrival.at, started);
             let entry = state.calls.arrive(at, call, waking, started);
-            if let (Entry::Serving { ticket, .. }, true) = (entry, arrival.is_message) {
+            if let (Entry::Serving { ticket, .. }, Some(_)) = (entry, arrival.from.message) {
                 state.note_message(ticket);
             }
-            entry
+            (entry, state.calls.clock())
         });
+        log::arrived(arrival.from, call, entry, [at, arrived]);
         let seat = |ticket| Seat { worker: Arc::clone(worker), ticket };
         match entry {
             Entry::Serving { ticket, since } => {
@@ -160,10 +167,20 @@ impl SharedQueue {
 
     fn leave(&self, worker: &Arc<Worker>, ticket: Ticket) {
         let now = since_start(worker.shared(), worker.timer().now());
-        self.with(worker, |state, started| {
+        let (left, at) = self.with(worker, |state, started| {
             state.forget_message(ticket);
-            state.calls.leave(now, ticket, started);
+            (state.calls.leave(now, ticket, started), state.calls.clock())
         });
+        // Otherwise its service had ended, or its deadline had come.
+        if left.is_some() {
+            log::left_early(ticket, at);
+        }
+    }
+
+    /// Takes everything that is due by now.
+    pub(crate) fn advance(&self, worker: &Arc<Worker>) {
+        let now = since_start(worker.shared(), worker.timer().now());
+        self.with(worker, |state, started| state.calls.advance(now, started));
     }
 
     /// An operation: afterwards, those that it lets begin service are woken, and the driver knows what is due.
@@ -194,7 +211,7 @@ impl SharedQueue {
     fn start_driver(&self, worker: &Arc<Worker>) {
         match Handle::try_current() {
             Ok(runtime) if !worker.is_drained() => {
-                runtime.spawn(drive(Driver { worker: Arc::clone(worker), is_over: false }));
+                runtime.spawn(drive(Driver::new(worker)));
             }
             // The server is stopping, and nobody waits for what is due.
             _ => self.state().driver = None,
@@ -210,7 +227,9 @@ impl Waking {
     fn starts_at(&self, since: Instant) {
         match self {
             Self::Call(standing) => standing.starts_at(since),
-            Self::Message { mailbox, order } => mailbox.starts_at(*order, since),
+            Self::Message { mailbox, order, service } => {
+                mailbox.starts_at(*order, since, *service);
+            }
         }
     }
 }
@@ -281,52 +300,6 @@ impl Drop for Seat {
     }
 }
 
-/// The driver, as the queue knows it. If its runtime ends before it, the next event starts another.
-struct Driver {
-    worker: Arc<Worker>,
-    /// Whether nothing was due. The queue may have another driver since then.
-    is_over: bool,
-}
-
-impl Driver {
-    /// What is due next. [`None`] if nothing is: then this is no longer the queue's driver.
-    fn next_due(&mut self) -> Option<Instant> {
-        let shared = self.worker.shared();
-        let mut state = shared.queue.as_ref()?.state();
-        state.driver = state.next_unattended();
-        self.is_over = state.driver.is_none();
-        state.driver.map(|due| instant(shared, due))
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if let Some(queue) = self.worker.shared().queue.as_ref().filter(|_| !self.is_over) {
-            queue.state().driver = None;
-        }
-    }
-}
-
-async fn drive(mut driver: Driver) {
-    let worker = Arc::clone(&driver.worker);
-    let Some(queue) = &worker.shared().queue else { return };
-    while let Some(due) = driver.next_due() {
-        if worker.is_drained() {
-            return;
-        }
-        tokio::select! {
-            woken = worker.timer().sleep_until(due) => {
-                if woken == WakeReason::Fired {
-                    return;
-                }
-                let now = since_start(worker.shared(), worker.timer().now());
-                queue.with(&worker, |state, started| state.calls.advance(now, started));
-            }
-            () = queue.earlier.notified() => {}
-        }
-    }
-}
-
 /// A moment as the queue counts it.
 fn since_start(shared: &Shared, at: Instant) -> u64 {
     nanos(shared.uptime(at))
@@ -367,7 +340,7 @@ mod tests {
                 at: worker.shared().began() + at,
                 service: Some(service),
                 deadline: None,
-                is_message: false,
+                from: CallNumbers { connection: 0, request: 0, message: None },
             };
             let arrives = move || {
                 let place = Arc::new(Standing::default());
@@ -399,9 +372,7 @@ mod tests {
         }
         tokio::time::sleep(ms(2_000)).await;
         // A seat is given back as if its call had noticed its end late.
-        let queue = workers[0].shared().queue.as_ref().unwrap();
-        let now = since_start(workers[0].shared(), workers[0].timer().now());
-        queue.with(&workers[0], |state, started| state.calls.advance(now, started));
+        workers[0].shared().queue.as_ref().unwrap().advance(&workers[0]);
         let began = workers[0].shared().began();
         callers.iter().map(|caller| Some(caller.since()?.duration_since(began))).collect()
     }
@@ -412,6 +383,24 @@ mod tests {
         assert_eq!(one, four);
         assert!(one.contains(&None), "some are refused: {one:?}");
         assert!(one.iter().flatten().count() > 30, "most are served: {one:?}");
+    }
+
+    #[test]
+    fn a_driver_whose_runtime_ends_leaves_its_place_to_another() {
+        let runtime =
+            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let first = runtime();
+        let worker = first.block_on(async {
+            let worker = workers("1ms; queue(workers=1, limit=3, abandoned=work)", 1).remove(0);
+            drop(Caller::arrive(&worker, ms(0), Duration::from_secs(1_000)).await);
+            worker
+        });
+        let queue = worker.shared().queue.as_ref().unwrap();
+        assert!(queue.state().driver.is_some());
+        drop(first);
+        assert_eq!(queue.state().driver, None);
+        runtime().block_on(async { queue.advance(&worker) });
+        assert_eq!(queue.state().driver, None, "that runtime has ended as well");
     }
 
     #[tokio::test(start_paused = true)]
@@ -435,12 +424,14 @@ mod tests {
         let queue = workers[0].shared().queue.as_ref().unwrap();
         let hour = Some(Duration::from_secs(3_600));
         let at = workers[0].shared().began();
-        let arrival = Arrival { at, service: hour, deadline: None, is_message: true };
+        let from = CallNumbers { connection: 0, request: 0, message: Some(0) };
+        let arrival = Arrival { from, at, service: hour, deadline: None };
         for _ in 0..100 {
             // Two are served. The others begin service, and leave, as those before them leave.
             let mailbox = Arc::new(Mailbox::default());
             let arrives = |order| {
-                let waking = || Waking::Message { mailbox: Arc::clone(&mailbox), order };
+                let waking =
+                    || Waking::Message { mailbox: Arc::clone(&mailbox), order, service: hour };
                 queue.arrive(&workers[0], arrival, waking)
             };
             drop((0..7).map(arrives).collect::<Vec<_>>());

@@ -16,7 +16,7 @@ use crate::harness::{
 };
 
 /// The number of messages in a body.
-fn messages(mut body: &[u8]) -> usize {
+pub(crate) fn messages(mut body: &[u8]) -> usize {
     let mut count = 0;
     while let Some((prefix, rest)) = body.split_first_chunk() {
         body = &rest[Prefix::read(*prefix).length as usize..];

@@ -5,7 +5,7 @@ use std::iter;
 
 use longsync_text::string;
 
-use super::Law;
+use super::{Law, float};
 use crate::parameter_error::ParameterError;
 
 /// Each of the recorded values is as likely as any other.
@@ -78,11 +78,6 @@ impl Replay {
     fn value(&self, index: usize) -> f64 {
         self.values.get(index).map_or(0.0, |(value, _)| float(*value))
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact up to 104 days, and up to 2^53 values")]
-fn float(number: u64) -> f64 {
-    number as f64
 }
 
 impl Law for Replay {

@@ -19,8 +19,7 @@ use crate::shared::queue::{Arrived, Seat};
 /// it is known when they do.
 #[derive(Debug, Default)]
 pub(super) struct StandingMessages {
-    /// The places of those that stand, are in service or hang. Given back first, so that the queue has no
-    /// message whose mailbox is gone.
+    /// The places of those that stand, are in service or hang.
     seats: BTreeMap<u64, Seat>,
     /// Those that are held by the delay of Envoy's headers, until the time at which they arrive in the queue.
     held: VecDeque<(Instant, UnansweredRequest)>,
@@ -56,7 +55,12 @@ impl ExchangeAnswers {
     #[cold]
     pub(super) fn enter_queue(&mut self, request: UnansweredRequest, held: Duration) {
         let enters = Wait::new(request.wait.start, held).due();
-        self.queued.get_or_insert_default().held.push_back((enters, request));
+        let queued = self.queued.get_or_insert_with(|| {
+            let queued = Box::<StandingMessages>::default();
+            self.call.begin_messages(&queued.mailbox);
+            queued
+        });
+        queued.held.push_back((enters, request));
     }
 
     /// Lets those messages arrive in the queue whose time has come, until one is refused, and those be due whose

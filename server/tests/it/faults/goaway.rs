@@ -83,6 +83,21 @@ async fn a_call_whose_connection_goes_away_has_the_fault_in_its_timing() -> Resu
     Ok(())
 }
 
+/// It comes with the first answer, after which the stream may still end early.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_ends_after_its_goaway_has_the_fault_in_its_timing() -> Result<()> {
+    let server = server("10ms; goaway(100%)").await?;
+    let mut call = server.raw().await?.open("LongSyncStream", &[("grpc-timeout", "25m")]).await?;
+    call.send(
+        framed(&LongSyncStreamRequest { count: Some(5), ..LongSyncStreamRequest::default() }),
+        true,
+    )?;
+    let status = call.ended().await?.status;
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert_eq!(timing_of(&status)?.fault, "goaway(100%)");
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn over_http_2_a_graceful_goaway_is_only_in_frames() -> Result<()> {
     let server = server("10ms; goaway(100%)").await?;

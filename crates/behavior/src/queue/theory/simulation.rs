@@ -1,7 +1,9 @@
 //! A simulated queue, for figures that have no formula.
 
 use crate::delay::Delay;
+use crate::key::uniform;
 use crate::queue::{Entry, Queue, QueuedCall, ServiceStart, VirtualQueue};
+use crate::shape::float;
 
 /// Written down before the first run.
 const SEED: u64 = 1_917;
@@ -50,13 +52,13 @@ impl SimulatedQueue {
         let mut run = Run::new(queue, interval);
         let full = u64::from(queue.workers()) + u64::from(queue.limit());
         for _ in 0..if load > 1.0 { full } else { 0 } {
-            run.arrive(0, nanos(delay, &mut numbers), false);
+            run.arrive(0, draw_service(delay, &mut numbers), false);
         }
         let mut now = 0.0;
         let mut recorded_from = (0, 0);
         for arrival in 0..arrivals {
             now += -libm::log(numbers.next()) * interval / run.unit;
-            let service = nanos(delay, &mut numbers);
+            let service = draw_service(delay, &mut numbers);
             run.arrive(rounded(now), service, arrival >= arrivals / 10);
             if arrival == arrivals / 10 {
                 recorded_from = run.busy();
@@ -157,7 +159,8 @@ impl Run {
     }
 }
 
-fn nanos(delay: &Delay, numbers: &mut SplitMix64) -> u64 {
+/// In nanoseconds.
+fn draw_service(delay: &Delay, numbers: &mut SplitMix64) -> u64 {
     let drawn = delay.draw(numbers.next(), 1);
     u64::try_from(drawn.as_nanos()).unwrap_or(u64::MAX)
 }
@@ -168,13 +171,12 @@ struct SplitMix64(u64);
 impl SplitMix64 {
     /// The next number between 0 and 1, both excluded.
     fn next(&mut self) -> f64 {
-        const PARTS: f64 = 4_503_599_627_370_496.0; // 2^52
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^= mixed >> 31;
-        (float(mixed >> 12) + 0.5) / PARTS
+        uniform(mixed)
     }
 }
 
@@ -231,11 +233,6 @@ impl Default for LogHistogram {
 
 fn share(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { float(part) / float(of) }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "the nearest float is good enough for statistics")]
-fn float(number: u64) -> f64 {
-    number as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the nearest float is good enough for statistics")]

@@ -16,6 +16,13 @@ pub struct QueuedCall {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub(super) u64);
 
+impl Ticket {
+    /// From 0.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// What becomes of a call that arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
