@@ -11,6 +11,7 @@ mod faults;
 mod forecast;
 mod http;
 mod json;
+mod kept_text;
 mod layout;
 mod lesson;
 mod needs;

@@ -46,8 +46,9 @@ pub use crate::net::connection::serve_connection;
 pub use crate::running::{RunningServer, start, start_with};
 pub use crate::server::{Server, Stats};
 pub use crate::shared::counters::{CallKind, DurationHistogram, Outcome, Snapshot};
-pub use crate::shared::queue::{QUEUE_LOG_TARGET, QueueCounts};
+pub use crate::shared::queue::QueueCounts;
 pub use crate::worker::Worker;
+pub use crate::worker::queue::QUEUE_LOG_TARGET;
 pub use longsync_behavior::{
     Abandoned, Behavior, Origin, ParseBehaviorError, Percent, Queue, QueueOrder, Stall,
 };

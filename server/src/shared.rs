@@ -19,6 +19,7 @@ use longsync_timer::Clock;
 use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_check_response::ServingStatus;
 
+use crate::call::wait::nanos;
 use crate::config::{Config, random};
 use crate::shared::budget::Budget;
 use crate::shared::counters::{Counters, Snapshot};
@@ -127,10 +128,16 @@ impl Shared {
         self.counters.read(Snapshot::clone).with_queue(queue)
     }
 
+    /// A moment as the queue counts it: in nanoseconds since the first worker was made.
+    pub(crate) fn queue_clock(&self, at: Instant) -> u64 {
+        nanos(self.uptime(at))
+    }
+
     /// What the server's queue has counted, and what it holds now. [`None`] if it has none.
     pub(crate) fn queue_counts(&self) -> Option<QueueCounts> {
-        let now = self.began.get().map_or(Duration::ZERO, |(clock, _)| self.uptime(clock.now()));
-        self.queue.as_ref().map(|queue| queue.counts(now))
+        let queue = self.queue.as_ref()?;
+        let now = self.began.get().map_or(0, |(clock, _)| self.queue_clock(clock.now()));
+        Some(queue.counts(now))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the calls of one runtime thread share: timer, counters, limits, and the progress of a shutdown.
 
+pub(crate) mod queue;
+
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -7,21 +7,11 @@ use longsync_text::duration::text;
 use tonic::{Code, Status};
 
 use crate::http1::HttpError;
+use crate::race::kept_text::kept;
 use crate::race::outcome::CallEnd;
 use crate::race::reported_wait::ReportedWait;
 use longsync_connect::ConnectError;
 use longsync_connect::status::{code_name, timing};
-
-/// The most characters kept of a status message: there may be a million of them.
-const MOST_CHARACTERS: usize = 500;
-
-/// The part of a text that is kept, unescaped: it is escaped when it is shown.
-pub(super) fn kept(text: &str) -> String {
-    match text.char_indices().nth(MOST_CHARACTERS) {
-        Some((end, _)) => format!("{}... ({} bytes in all)", &text[..end], text.len()),
-        None => text.to_owned(),
-    }
-}
 
 /// Why a call has no answer.
 pub(super) struct CallFailure {

@@ -235,7 +235,7 @@ impl WayContext {
         // A call that was not sent cannot have been hit.
         let fault = fault.filter(|fault| sent.is_some() && is_silent(fault));
         let end = match answered {
-            Ok(told) => told.at(done),
+            Ok(told) => CallEnd::reported(done, told),
             Err(failed) => failed.explained_by(fault).at(done),
         };
         RaceCall { sent, end }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{Behavior, CallName, DEFAULT_MOST, DrawKey, ParseBehaviorError, Rules};
+use longsync_behavior::{
+    Behavior, CallName, DEFAULT_MOST, DrawKey, FaultClause, FaultMoment, ParseBehaviorError, Rules,
+};
 use longsync_text::duration::LONGEST;
-
-use crate::race::faults::is_before;
 
 /// The delays of a race's calls. Every way gets the same ones, so that ways can be compared. The list of
 /// forms is complete, so the enum is exhaustive.
@@ -191,6 +191,11 @@ fn read(text: &str, most: Duration) -> Result<Behavior, ParseBehaviorError> {
 /// The id by which the server draws, the same in each of the ways.
 pub(super) fn call_id(index: usize) -> String {
     format!("call-{}", index + 1)
+}
+
+/// Whether it comes without the delay.
+fn is_before(clause: &FaultClause) -> bool {
+    !clause.is_answered() && clause.moment() == FaultMoment::Before
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use longsync::duration::to_proto;
 use longsync::v1::{LongSyncExchangeRequest, LongSyncExchangeResponse};
 use longsync_behavior::{Fault, FaultClause};
 
-use crate::race::call_failure::{CallFailure, kept};
+use crate::race::call_failure::CallFailure;
 use crate::race::calls::{CallLimit, Caller, WayContext};
 use crate::race::delays::CallRequest;
 use crate::race::faults::{RaceFaults, is_silent};
+use crate::race::kept_text::kept;
 use crate::race::outcome::{CallEnd, RaceCall};
 use crate::race::reported_wait::ReportedWait;
 use longsync_connect::Stamps;
@@ -120,7 +121,7 @@ impl WayContext {
     fn end_of(&self, answer: &LongSyncExchangeResponse) -> CallEnd {
         let done = self.since_start();
         match &answer.failure {
-            None => ReportedWait::from(answer.timing.as_ref()).at(done),
+            None => CallEnd::reported(done, answer.timing.as_ref().into()),
             Some(failure) => {
                 let failure = CallFailure {
                     status: failure_name(failure.code).to_owned(),

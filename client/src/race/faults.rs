@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use longsync_behavior::{
-    Behavior, CallName, DrawKey, Fault, FaultClause, FaultMoment, Faults, ResetCode,
-};
+use longsync_behavior::{Behavior, CallName, DrawKey, Fault, FaultClause, Faults, ResetCode};
 
 use crate::race::delays::{RaceDelays, call_id};
 
@@ -127,11 +125,6 @@ const REFUSED_STREAM: Option<ResetCode> = ResetCode::new(7);
 /// Whether a call that it hits ends with nothing that could name it.
 pub(super) fn is_silent(clause: &FaultClause) -> bool {
     !clause.is_answered() && !matches!(clause.fault(), Fault::Fail(_) | Fault::FailFirst { .. })
-}
-
-/// Whether it comes without the delay.
-pub(super) fn is_before(clause: &FaultClause) -> bool {
-    !clause.is_answered() && clause.moment() == FaultMoment::Before
 }
 
 #[cfg(test)]

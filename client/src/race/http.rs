@@ -6,8 +6,9 @@ use longsync_timer::Timer;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::http1::{self, HttpAnswer, Keep};
-use crate::race::call_failure::{CallFailure, kept};
+use crate::race::call_failure::CallFailure;
 use crate::race::delays::CallRequest;
+use crate::race::kept_text::kept;
 use crate::race::reported_wait::ReportedWait;
 use longsync_connect::Stamps;
 use longsync_connect::Target;

@@ -129,6 +129,12 @@ pub enum CallEnd {
 }
 
 impl CallEnd {
+    /// An answer of which the server reported this.
+    pub(super) fn reported(done: Duration, reported: ReportedWait) -> Self {
+        let ReportedWait { planned, waited, fault } = reported;
+        Self::Answered { done, planned, waited, fault }
+    }
+
     /// An answer that no fault changed.
     pub fn answered(done: Duration, planned: Option<Duration>, waited: Option<Duration>) -> Self {
         Self::Answered { done, planned, waited, fault: None }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use crate::race::call_failure::kept;
-use crate::race::outcome::CallEnd;
+use crate::race::kept_text::kept;
 use crate::race::server_timing::parameter;
 use http::HeaderMap;
 use longsync::v1::Timing;
@@ -29,12 +28,6 @@ impl ReportedWait {
     /// In little memory, because most failures report nothing.
     pub(super) fn boxed(self) -> Option<Box<Self>> {
         (self != Self::default()).then(|| Box::new(self))
-    }
-
-    /// The end of a call that was answered at `done`.
-    pub(super) fn at(self, done: Duration) -> CallEnd {
-        let Self { planned, waited, fault } = self;
-        CallEnd::Answered { done, planned, waited, fault }
     }
 }
 

@@ -9,11 +9,12 @@ use longsync_behavior::{Fault, FaultMoment};
 use super::{Call, State};
 use crate::call::deadline::Deadline;
 use crate::call::ending::Ending;
-use crate::call::mailbox::Mailbox;
 use crate::call::plan::Plan;
-use crate::call::standing::Standing;
 use crate::call::wait::{Wait, WaitTimes};
-use crate::shared::queue::{Arrival, Arrived, CallNumbers, Seat, Waking};
+use crate::shared::queue::Waking;
+use crate::shared::queue::mailbox::Mailbox;
+use crate::shared::queue::standing::Standing;
+use crate::worker::queue::{Arrival, Arrived, CallNumbers, Seat};
 
 /// What a call has in the server's queue.
 #[derive(Debug)]
@@ -146,8 +147,6 @@ impl Call {
     }
 
     fn enter_queue(&self) -> Result<(), Ending> {
-        let worker = self.worker();
-        let Some(queue) = &worker.shared().queue else { return Ok(()) };
         let deadline = self.deadline().map(Deadline::at);
         let arrival = {
             let state = self.state();
@@ -157,21 +156,22 @@ impl Call {
             Arrival { from: self.caller(None), at: queued.enters(), service, deadline }
         };
         let mut place = None;
-        let arrived = queue.arrive(worker, arrival, || {
+        let arrived = self.worker().arrive_in_queue(arrival, || {
             Waking::Call(Arc::clone(place.insert(Arc::new(Standing::default()))))
         });
         match arrived {
-            Arrived::Serving { seat, since } => {
+            None => {}
+            Some(Arrived::Serving { seat, since }) => {
                 self.sits(seat);
                 self.begin_service(since);
             }
-            Arrived::Standing(seat) => {
+            Some(Arrived::Standing(seat)) => {
                 self.sits(seat);
                 if let (Some(queued), Some(place)) = (self.state().queued_wait_mut(), place) {
                     queued.stage = Stage::Standing(place);
                 }
             }
-            Arrived::Shed(queue) => return Err(Ending::Shed(queue)),
+            Some(Arrived::Shed(queue)) => return Err(Ending::Shed(queue)),
         }
         Ok(())
     }
@@ -191,12 +191,11 @@ impl Call {
         mailbox: &Arc<Mailbox>,
         order: u64,
     ) -> Option<Arrived> {
-        let worker = self.worker();
         // A call with a message that hangs ends at its deadline all the same.
         let deadline = self.deadline().map(Deadline::at);
         let arrival = Arrival { from: self.caller(Some(order)), at, service, deadline };
         let waking = || Waking::Message { mailbox: Arc::clone(mailbox), order, service };
-        Some(worker.shared().queue.as_ref()?.arrive(worker, arrival, waking))
+        self.worker().arrive_in_queue(arrival, waking)
     }
 
     fn caller(&self, message: Option<u64>) -> CallNumbers {
@@ -238,10 +237,10 @@ impl Call {
     #[cold]
     pub(super) fn queued_due(&self) -> Option<Instant> {
         let worker = self.worker();
-        let queue = worker.shared().queue.as_ref()?;
+        worker.shared().queue.as_ref()?;
         self.state().queued.as_ref()?;
         // The call whose end lets it begin may not have noticed that end yet.
-        queue.advance(worker);
+        worker.advance_queue();
         match self.state().queued.as_deref()? {
             InQueue::Wait(wait) => Some(wait.started()?.due()),
             InQueue::Messages(mailbox) => mailbox.take_first_due(),
@@ -260,9 +259,10 @@ mod tests {
     use crate::call::headers::CallHeaders;
     use crate::call::plan::Ask;
     use crate::call::task::CallTask;
+    use crate::call::tests::{begin, seconds};
     use crate::config::{Config, Options};
     use crate::record::ConnectionRecord;
-    use crate::shared::counters::CallKind;
+    use crate::shared::counters::{CallKind, Outcome};
     use crate::worker::Worker;
 
     #[test]
@@ -280,8 +280,7 @@ mod tests {
         let now = worker.timer().now();
         let from = CallNumbers { connection: 1, request: 0, message: None };
         let before = Arrival { from, at: now, service: Some(ms(50)), deadline: None };
-        let queue = worker.shared().queue.as_ref().unwrap();
-        let _before = queue.arrive(&worker, before, || unreachable!("it does not stand"));
+        let _before = worker.arrive_in_queue(before, || unreachable!("it does not stand"));
 
         let record = ConnectionRecord::open(&worker, 0, None);
         let timeout = Some(HeaderValue::from_static("100m"));
@@ -296,5 +295,42 @@ mod tests {
         assert_eq!(spent.waited(), ms(100), "the deadline, at which it was noticed");
         assert_eq!(call.why_cut(), None);
         assert_eq!(call.queued_at_end(&call.state()), Some(ms(50)));
+    }
+
+    async fn stand(call: &Call, standing: &Standing, planned: Duration) -> (Instant, WaitTimes) {
+        let start = poll_fn(|cx| standing.poll_start(cx)).await;
+        (start, call.wait(Wait::new(start, planned)).await)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standing_call_starts_when_another_thread_starts_it() {
+        let call = begin(CallHeaders::default());
+        let standing = Arc::new(Standing::default());
+        let start = call.arrived() + seconds(2);
+        let (says, task) = (Arc::clone(&standing), Arc::clone(&call));
+        // The paused clock does not advance while a blocking thread runs.
+        let said = tokio::task::spawn_blocking(move || says.starts_at(start));
+        let waits =
+            CallTask::new(
+                Arc::clone(&call),
+                async move { stand(&task, &standing, seconds(3)).await },
+            );
+        let (started, spent) = waits.await.expect("nothing cuts the call");
+        said.await.unwrap();
+        assert_eq!((started, spent), (start, Wait::new(start, seconds(3)).ran_out(Duration::ZERO)));
+        assert_eq!(call.now(), start + seconds(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standing_call_ends_at_its_deadline() {
+        let timeout = Some(HeaderValue::from_static("1S"));
+        let call = begin(CallHeaders { timeout, ..CallHeaders::default() });
+        let (worker, task) = (Arc::clone(call.record.worker()), Arc::clone(&call));
+        let standing = Standing::default();
+        let stands = async move { stand(&task, &standing, Duration::ZERO).await };
+        assert_eq!(CallTask::new(Arc::clone(&call), stands).await, None);
+        assert_eq!(call.now(), call.arrived() + seconds(1));
+        drop(call);
+        assert_eq!(worker.snapshot().calls_ended(CallKind::LongSync, Outcome::DeadlineExceeded), 1);
     }
 }

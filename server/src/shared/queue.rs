@@ -1,32 +1,25 @@
-//! The simulated queue in front of a server's workers, driven by its calls.
+//! The simulated queue in front of a server's workers: what it holds, behind one short lock.
 
-mod driver;
-mod log;
+pub(crate) mod mailbox;
+pub(crate) mod standing;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use longsync_behavior::queue::{Entry, QueuedCall, ServiceStart, StallGate, Ticket, VirtualQueue};
+use longsync_behavior::queue::{
+    Entry, Place, QueuedCall, ServiceStart, StallGate, Ticket, VirtualQueue,
+};
 use longsync_behavior::{Behavior, Queue};
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::call::mailbox::Mailbox;
-use crate::call::standing::Standing;
-use crate::call::wait::nanos;
-use crate::shared::Shared;
-use crate::worker::Worker;
+use crate::shared::queue::mailbox::Mailbox;
+use crate::shared::queue::standing::Standing;
 
-use self::driver::{Driver, drive};
-pub(crate) use self::log::CallNumbers;
-pub use self::log::QUEUE_LOG_TARGET;
-
-/// The queue of a server, shared by the calls of all its workers.
+/// The queue of a server, shared by the calls of all its workers, which drive it.
 ///
-/// Every event is a short time under one lock; calls that begin service are woken after it. Calls attend to
-/// their own ends, at which they give their seats back. What is due when no call is there, as the end of the
-/// work of an abandoned call, is attended to by a driver: a task that exists only while there is such a thing.
+/// Its moments are nanoseconds since the server's first worker was made. Every event is a short time under one
+/// lock; whoever causes it wakes what begins service after that.
 #[derive(Debug)]
 pub(crate) struct SharedQueue {
     queue: Arc<Queue>,
@@ -35,9 +28,9 @@ pub(crate) struct SharedQueue {
     earlier: Notify,
 }
 
+/// What the queue holds.
 #[derive(Debug)]
-struct QueueState {
-    /// Its moments are nanoseconds since the server's first worker was made.
+pub(crate) struct QueueState {
     calls: VirtualQueue<Waking, Option<StallGate>>,
     has_gate: bool,
     /// When services of messages end: nothing attends to them while their client does not read.
@@ -55,33 +48,21 @@ pub(crate) enum Waking {
     Message { mailbox: Arc<Mailbox>, order: u64, service: Option<Duration> },
 }
 
-/// Something that arrives in the queue.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Arrival {
-    pub(crate) from: CallNumbers,
-    pub(crate) at: Instant,
-    /// [`None`] if it holds its worker until it ends.
-    pub(crate) service: Option<Duration>,
-    pub(crate) deadline: Option<Instant>,
+/// What has begun service, and is still to be woken.
+pub(crate) type Started = Vec<ServiceStart<Waking>>;
+
+/// What follows from an event.
+pub(crate) struct QueueChange<T> {
+    pub(crate) result: T,
+    pub(crate) started: Started,
+    pub(crate) driver: DriverNeed,
 }
 
-/// What becomes of it.
-#[derive(Debug)]
-pub(crate) enum Arrived {
-    /// Its service has begun.
-    Serving { seat: Seat, since: Instant },
-    /// It stands until it is woken.
-    Standing(Seat),
-    /// The queue is full.
-    Shed(Arc<Queue>),
-}
-
-/// A place in the queue, or a worker. It is given back when this is dropped: after a service that has ended,
-/// at its planned end; before that, the queue decides what becomes of the rest of the work.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    worker: Arc<Worker>,
-    ticket: Ticket,
+/// What has to be done about the driver.
+pub(crate) enum DriverNeed {
+    Nothing,
+    Start,
+    Tell,
 }
 
 /// What a queue has counted, and what it currently holds.
@@ -98,13 +79,6 @@ pub struct QueueCounts {
     pub wasted: Duration,
 }
 
-/// What has to be done about the driver.
-enum DriverNeed {
-    Nothing,
-    Start,
-    Tell,
-}
-
 impl SharedQueue {
     /// The queue of a behavior. [`None`] if it has none.
     pub(crate) fn of(behavior: &Behavior) -> Option<Self> {
@@ -119,12 +93,17 @@ impl SharedQueue {
         Some(Self { queue: Arc::new(*queue), state: Mutex::new(state), earlier })
     }
 
-    /// What it has counted and holds at `now`.
-    pub(crate) fn counts(&self, now: Duration) -> QueueCounts {
+    /// The clause that describes it.
+    pub(crate) fn clause(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// What it has counted and holds at this moment.
+    pub(crate) fn counts(&self, now: u64) -> QueueCounts {
         let calls = &self.state().calls;
         let standing = calls.standing();
         // While nothing stands, nothing attends to the end of a message whose client does not read.
-        let busy = if standing == 0 { calls.busy_at(nanos(now)) } else { calls.busy() };
+        let busy = if standing == 0 { calls.busy_at(now) } else { calls.busy() };
         QueueCounts {
             standing: standing as u64,
             busy: busy as u64,
@@ -133,89 +112,47 @@ impl SharedQueue {
         }
     }
 
-    /// Something arrives. If it has to stand, `waking` makes what wakes it.
-    pub(crate) fn arrive(
+    /// An event.
+    pub(crate) fn change<T>(
         &self,
-        worker: &Arc<Worker>,
-        arrival: Arrival,
-        waking: impl FnOnce() -> Waking,
-    ) -> Arrived {
-        let shared = worker.shared();
-        let at = since_start(shared, arrival.at);
-        let call = QueuedCall {
-            service: arrival.service.map(nanos),
-            deadline: arrival.deadline.map(|deadline| since_start(shared, deadline)),
-        };
-        let (entry, arrived) = self.with(worker, |state, started| {
-            state.set_gate(shared, arrival.at, started);
-            let entry = state.calls.arrive(at, call, waking, started);
-            if let (Entry::Serving { ticket, .. }, Some(_)) = (entry, arrival.from.message) {
-                state.note_message(ticket);
-            }
-            (entry, state.calls.clock())
-        });
-        log::arrived(arrival.from, call, entry, [at, arrived]);
-        let seat = |ticket| Seat { worker: Arc::clone(worker), ticket };
-        match entry {
-            Entry::Serving { ticket, since } => {
-                Arrived::Serving { seat: seat(ticket), since: instant(shared, since) }
-            }
-            Entry::Standing(ticket) => Arrived::Standing(seat(ticket)),
-            Entry::Shed => Arrived::Shed(Arc::clone(&self.queue)),
-        }
-    }
-
-    fn leave(&self, worker: &Arc<Worker>, ticket: Ticket) {
-        let now = since_start(worker.shared(), worker.timer().now());
-        let (left, at) = self.with(worker, |state, started| {
-            state.forget_message(ticket);
-            (state.calls.leave(now, ticket, started), state.calls.clock())
-        });
-        // Otherwise its service had ended, or its deadline had come.
-        if left.is_some() {
-            log::left_early(ticket, at);
-        }
-    }
-
-    /// Takes everything that is due by now.
-    pub(crate) fn advance(&self, worker: &Arc<Worker>) {
-        let now = since_start(worker.shared(), worker.timer().now());
-        self.with(worker, |state, started| state.calls.advance(now, started));
-    }
-
-    /// An operation: afterwards, those that it lets begin service are woken, and the driver knows what is due.
-    fn with<T>(
-        &self,
-        worker: &Arc<Worker>,
-        operation: impl FnOnce(&mut QueueState, &mut Vec<ServiceStart<Waking>>) -> T,
-    ) -> T {
+        event: impl FnOnce(&mut QueueState, &mut Started) -> T,
+    ) -> QueueChange<T> {
         let mut started = Vec::new();
-        let (result, need) = {
-            let mut state = self.state();
-            let result = operation(&mut state, &mut started);
-            state.note_ends(&started);
-            (result, state.driver_need())
-        };
-        for start in started {
-            start.waiting.starts_at(instant(worker.shared(), start.since));
-        }
-        match need {
-            DriverNeed::Nothing => {}
-            DriverNeed::Start => self.start_driver(worker),
-            DriverNeed::Tell => self.earlier.notify_one(),
-        }
-        result
+        let mut state = self.state();
+        let result = event(&mut state, &mut started);
+        state.note_ends(&started);
+        let driver = state.driver_need();
+        drop(state);
+        QueueChange { result, started, driver }
     }
 
-    #[cold]
-    fn start_driver(&self, worker: &Arc<Worker>) {
-        match Handle::try_current() {
-            Ok(runtime) if !worker.is_drained() => {
-                runtime.spawn(drive(Driver::new(worker)));
-            }
-            // The server is stopping, and nobody waits for what is due.
-            _ => self.state().driver = None,
-        }
+    /// What the driver waits for next. [`None`] if there is nothing: then the queue has no driver any more.
+    pub(crate) fn next_for_driver(&self) -> Option<u64> {
+        let mut state = self.state();
+        state.driver = state.next_unattended();
+        state.driver
+    }
+
+    /// The queue has no driver any more, or did not get one.
+    pub(crate) fn lose_driver(&self) {
+        self.state().driver = None;
+    }
+
+    /// Tells the driver to ask again what it waits for.
+    pub(crate) fn tell_driver(&self) {
+        self.earlier.notify_one();
+    }
+
+    /// Ready when the driver has to ask again.
+    pub(crate) async fn driver_is_told(&self) {
+        self.earlier.notified().await;
+    }
+
+    /// What the driver waits for, and how many ends of messages are noted.
+    #[cfg(test)]
+    pub(crate) fn attended(&self) -> (Option<u64>, usize) {
+        let state = self.state();
+        (state.driver, state.message_ends.len())
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
@@ -224,7 +161,8 @@ impl SharedQueue {
 }
 
 impl Waking {
-    fn starts_at(&self, since: Instant) {
+    /// Lets the service begin at `since`, which may have passed.
+    pub(crate) fn starts_at(&self, since: Instant) {
         match self {
             Self::Call(standing) => standing.starts_at(since),
             Self::Message { mailbox, order, service } => {
@@ -236,15 +174,48 @@ impl Waking {
 
 impl QueueState {
     /// Sets the gate at the first arrival: the windows of a stall may be counted from the first call.
-    fn set_gate(&mut self, shared: &Shared, at: Instant, started: &mut Vec<ServiceStart<Waking>>) {
-        if self.has_gate {
-            return;
+    pub(crate) fn set_gate(
+        &mut self,
+        gate: impl FnOnce() -> Option<StallGate>,
+        started: &mut Started,
+    ) {
+        if !self.has_gate {
+            self.has_gate = true;
+            self.calls.set_gate(0, gate(), started);
         }
-        self.has_gate = true;
-        if let Some(stall) = &shared.stall {
-            let gate = StallGate::new(stall.stall().clone(), since_start(shared, stall.origin(at)));
-            self.calls.set_gate(0, Some(gate), started);
+    }
+
+    /// A call, or a message, arrives. Also returns the moment at which it counts as having arrived.
+    pub(crate) fn arrive(
+        &mut self,
+        at: u64,
+        call: QueuedCall,
+        is_message: bool,
+        waking: impl FnOnce() -> Waking,
+        started: &mut Started,
+    ) -> (Entry, u64) {
+        let entry = self.calls.arrive(at, call, waking, started);
+        if let (Entry::Serving { ticket, .. }, true) = (entry, is_message) {
+            self.note_message(ticket);
         }
+        (entry, self.calls.clock())
+    }
+
+    /// A call, or a message, gives back its seat. Returns where it was, unless its service had ended or its
+    /// deadline had come, and when it has left.
+    pub(crate) fn leave(
+        &mut self,
+        at: u64,
+        ticket: Ticket,
+        started: &mut Started,
+    ) -> (Option<Place>, u64) {
+        self.forget_message(ticket);
+        (self.calls.leave(at, ticket, started), self.calls.clock())
+    }
+
+    /// Takes everything that is due up to `to`.
+    pub(crate) fn advance(&mut self, to: u64, started: &mut Started) {
+        self.calls.advance(to, started);
     }
 
     fn note_ends(&mut self, started: &[ServiceStart<Waking>]) {
@@ -289,156 +260,5 @@ impl QueueState {
         };
         self.driver = Some(due);
         need
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if let Some(queue) = &self.worker.shared().queue {
-            queue.leave(&self.worker, self.ticket);
-        }
-    }
-}
-
-/// A moment as the queue counts it.
-fn since_start(shared: &Shared, at: Instant) -> u64 {
-    nanos(shared.uptime(at))
-}
-
-fn instant(shared: &Shared, nanos: u64) -> Instant {
-    shared.began() + Duration::from_nanos(nanos)
-}
-
-#[cfg(test)]
-mod tests {
-    use longsync_timer::Clock;
-
-    use super::*;
-    use crate::config::{Config, Options};
-
-    fn ms(count: u64) -> Duration {
-        Duration::from_millis(count)
-    }
-
-    fn workers(behavior: &str, count: usize) -> Vec<Arc<Worker>> {
-        let behavior = behavior.parse().unwrap();
-        let config = Config::new(Options { behavior, ..Options::default() }).unwrap();
-        let shared = Shared::new(config, count);
-        (0..count).map(|index| Worker::of(Arc::clone(&shared), index, Clock::Tokio)).collect()
-    }
-
-    struct Caller {
-        arrived: Arrived,
-        place: Arc<Standing>,
-    }
-
-    impl Caller {
-        /// Arrives on another thread, for which the paused clock waits.
-        async fn arrive(worker: &Arc<Worker>, at: Duration, service: Duration) -> Self {
-            let worker = Arc::clone(worker);
-            let arrival = Arrival {
-                at: worker.shared().began() + at,
-                service: Some(service),
-                deadline: None,
-                from: CallNumbers { connection: 0, request: 0, message: None },
-            };
-            let arrives = move || {
-                let place = Arc::new(Standing::default());
-                let queue = worker.shared().queue.as_ref().unwrap();
-                let waking = || Waking::Call(Arc::clone(&place));
-                let arrived = queue.arrive(&worker, arrival, waking);
-                Self { arrived, place }
-            };
-            tokio::task::spawn_blocking(arrives).await.unwrap()
-        }
-
-        fn since(&self) -> Option<Instant> {
-            match &self.arrived {
-                Arrived::Serving { since, .. } => Some(*since),
-                Arrived::Standing(_) => self.place.start(),
-                Arrived::Shed(_) => None,
-            }
-        }
-    }
-
-    /// When each of some calls began service; none of those that were shed did.
-    async fn starts(worker_threads: usize) -> Vec<Option<Duration>> {
-        let workers = workers("1ms; queue(workers=2, limit=3, order=lifo)", worker_threads);
-        let mut callers = Vec::new();
-        for index in 0..60_u64 {
-            let worker = &workers[usize::try_from(index).unwrap() % worker_threads];
-            let (at, service) = (ms(index * 7 + index % 3), ms(5 + index * 11 % 29));
-            callers.push(Caller::arrive(worker, at, service).await);
-        }
-        tokio::time::sleep(ms(2_000)).await;
-        // A seat is given back as if its call had noticed its end late.
-        workers[0].shared().queue.as_ref().unwrap().advance(&workers[0]);
-        let began = workers[0].shared().began();
-        callers.iter().map(|caller| Some(caller.since()?.duration_since(began))).collect()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_same_arrivals_begin_service_at_the_same_times_on_one_worker_and_on_four() {
-        let (one, four) = (starts(1).await, starts(4).await);
-        assert_eq!(one, four);
-        assert!(one.contains(&None), "some are refused: {one:?}");
-        assert!(one.iter().flatten().count() > 30, "most are served: {one:?}");
-    }
-
-    #[test]
-    fn a_driver_whose_runtime_ends_leaves_its_place_to_another() {
-        let runtime =
-            || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let first = runtime();
-        let worker = first.block_on(async {
-            let worker = workers("1ms; queue(workers=1, limit=3, abandoned=work)", 1).remove(0);
-            drop(Caller::arrive(&worker, ms(0), Duration::from_secs(1_000)).await);
-            worker
-        });
-        let queue = worker.shared().queue.as_ref().unwrap();
-        assert!(queue.state().driver.is_some());
-        drop(first);
-        assert_eq!(queue.state().driver, None);
-        runtime().block_on(async { queue.advance(&worker) });
-        assert_eq!(queue.state().driver, None, "that runtime has ended as well");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_driver_exists_only_while_something_is_due_that_nobody_attends_to() {
-        let workers = workers("1ms; queue(workers=1, limit=3, abandoned=work)", 1);
-        let queue = workers[0].shared().queue.as_ref().unwrap();
-        let first = Caller::arrive(&workers[0], ms(0), ms(50)).await;
-        let second = Caller::arrive(&workers[0], ms(0), ms(20)).await;
-        assert_eq!(queue.state().driver, None);
-        drop(first);
-        assert!(queue.state().driver.is_some());
-        tokio::time::sleep(ms(60)).await;
-        assert_eq!(second.since(), Some(workers[0].shared().began() + ms(50)));
-        assert_eq!(queue.state().driver, None);
-        assert_eq!(queue.counts(ms(60)).wasted, ms(50));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_message_that_leaves_long_before_its_end_leaves_nothing_behind() {
-        let workers = workers("1ms; queue(workers=2, limit=5)", 1);
-        let queue = workers[0].shared().queue.as_ref().unwrap();
-        let hour = Some(Duration::from_secs(3_600));
-        let at = workers[0].shared().began();
-        let from = CallNumbers { connection: 0, request: 0, message: Some(0) };
-        let arrival = Arrival { from, at, service: hour, deadline: None };
-        for _ in 0..100 {
-            // Two are served. The others begin service, and leave, as those before them leave.
-            let mailbox = Arc::new(Mailbox::default());
-            let arrives = |order| {
-                let waking =
-                    || Waking::Message { mailbox: Arc::clone(&mailbox), order, service: hour };
-                queue.arrive(&workers[0], arrival, waking)
-            };
-            drop((0..7).map(arrives).collect::<Vec<_>>());
-        }
-        assert_eq!(queue.counts(ms(0)), QueueCounts::default());
-        assert_eq!(queue.state().message_ends.len(), 0);
-        tokio::task::yield_now().await;
-        assert_eq!(queue.state().driver, None);
     }
 }

@@ -11,9 +11,9 @@ use longsync_behavior::{Fault, FaultClause, FaultMoment, Queue};
 use tonic::Code;
 
 use super::{AnswerPayload, Draft, Ending, ExchangeAnswers, UnansweredRequest, full};
-use crate::call::mailbox::Mailbox;
 use crate::call::wait::Wait;
-use crate::shared::queue::{Arrived, Seat};
+use crate::shared::queue::mailbox::Mailbox;
+use crate::worker::queue::{Arrived, Seat};
 
 /// The messages of an exchange that wait for the queue, by their numbers. Their waits begin service at once, until
 /// it is known when they do.

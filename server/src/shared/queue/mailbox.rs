@@ -5,8 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
-use crate::call::wait::Wait;
-
 /// The messages that have begun service and of which their exchange does not know yet.
 #[derive(Debug, Default)]
 pub(crate) struct Mailbox(Mutex<Post>);
@@ -24,7 +22,7 @@ struct Post {
 impl Mailbox {
     /// The service of a message, which never ends if it hangs, begins at `since`, which may have passed.
     pub(crate) fn starts_at(&self, order: u64, since: Instant, service: Option<Duration>) {
-        let due = service.map(|service| Wait::new(since, service).due());
+        let due = service.and_then(|service| since.checked_add(service));
         let waker = {
             let mut post = self.post();
             post.started.push((order, since));
@@ -46,7 +44,7 @@ impl Mailbox {
 
     /// When the first of the messages that have begun service is due. [`None`] if that was asked before: an
     /// exchange that is not polled, because its client does not read, must not be asked again and again.
-    pub(super) fn take_first_due(&self) -> Option<Instant> {
+    pub(crate) fn take_first_due(&self) -> Option<Instant> {
         self.post().first_due.take()
     }
 

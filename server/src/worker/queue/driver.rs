@@ -23,17 +23,16 @@ impl Driver {
     /// What is due next. [`None`] if nothing is: then this is no longer the queue's driver.
     fn next_due(&mut self) -> Option<Instant> {
         let shared = self.worker.shared();
-        let mut state = shared.queue.as_ref()?.state();
-        state.driver = state.next_unattended();
-        self.is_over = state.driver.is_none();
-        state.driver.map(|due| instant(shared, due))
+        let due = shared.queue.as_ref()?.next_for_driver();
+        self.is_over = due.is_none();
+        due.map(|due| instant(shared, due))
     }
 }
 
 impl Drop for Driver {
     fn drop(&mut self) {
         if let Some(queue) = self.worker.shared().queue.as_ref().filter(|_| !self.is_over) {
-            queue.state().driver = None;
+            queue.lose_driver();
         }
     }
 }
@@ -51,9 +50,9 @@ pub(super) async fn drive(mut driver: Driver) {
                 if woken == WakeReason::Fired {
                     return;
                 }
-                queue.advance(&worker);
+                worker.advance_queue();
             }
-            () = queue.earlier.notified() => {}
+            () = queue.driver_is_told() => {}
         }
     }
 }
