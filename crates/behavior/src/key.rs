@@ -60,22 +60,37 @@ impl DrawKey<'_> {
 
     /// The two halves of SipHash-2-4 with 128 bits, keyed by the seed and by the kind of draw.
     fn halves(&self, drawn: u64) -> [u64; 2] {
-        let mut text = HashInput::default();
-        // The name of a rule: there are no rules yet.
-        text.name(&[]);
-        match self.name {
-            CallName::Id(id) => text.name(id.as_bytes()),
+        let hasher = SipHasher24::new_with_keys(self.seed, drawn);
+        let hash = match self.name {
+            CallName::Id(id) => hasher.hash(self.input_of_id(id).bytes()),
             CallName::Numbers { connection, request } => {
-                let mut name = [0; 17];
-                name[1..9].copy_from_slice(&connection.to_le_bytes());
-                name[9..].copy_from_slice(&request.to_le_bytes());
-                text.name(&name);
+                hasher.hash(&self.input_of_numbers(connection, request))
             }
-        }
-        text.put(&self.attempt.to_le_bytes());
-        text.put(&self.index.to_le_bytes());
-        let hash = SipHasher24::new_with_keys(self.seed, drawn).hash(text.bytes());
+        };
         [hash.h1, hash.h2]
+    }
+
+    /// What is hashed. The name of a rule comes first: there are no rules yet.
+    fn input_of_id(&self, id: &str) -> HashInput {
+        let mut input = HashInput::default();
+        input.name(&[]);
+        input.name(id.as_bytes());
+        input.put(&self.attempt.to_le_bytes());
+        input.put(&self.index.to_le_bytes());
+        input
+    }
+
+    /// The same for a call without an id, which most calls are: all lengths are known, and so are all places.
+    fn input_of_numbers(&self, connection: u64, request: u64) -> [u8; 37] {
+        const NAME_BYTES: u8 = 17;
+        let mut input = [0; 37];
+        input[4] = NAME_BYTES;
+        // The name begins with a zero.
+        input[9..17].copy_from_slice(&connection.to_le_bytes());
+        input[17..25].copy_from_slice(&request.to_le_bytes());
+        input[25..29].copy_from_slice(&self.attempt.to_le_bytes());
+        input[29..].copy_from_slice(&self.index.to_le_bytes());
+        input
     }
 }
 
