@@ -1,6 +1,6 @@
 //! The command `storm`.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::time::Duration;
 
 use longsync_client::storm::{self, Storm, StormError, StormPlan};
@@ -45,17 +45,14 @@ pub(crate) fn run(args: StormArgs) -> u8 {
 fn raised(plan: &StormPlan, session: &Session) -> Option<Result<Storm, StormError>> {
     let ways = plan.ways.len();
     let mut stderr = anstream::AutoStream::auto(std::io::stderr());
-    let is_watched = std::io::stderr().is_terminal();
     let mut begun = 0;
     session.run(async |interrupt, _| {
         let on_begin = |way| {
             let left = plan.whole() * u32::try_from(ways - begun).unwrap_or(u32::MAX);
             begun += 1;
-            if is_watched {
-                let left = text(Duration::from_secs(left.as_secs()));
-                // If it cannot be written, nobody is watching.
-                let _ = writeln!(stderr, "{way}: way {begun} of {ways}; {left} left");
-            }
+            let left = text(Duration::from_secs(left.as_secs()));
+            // If it cannot be written, nobody is watching.
+            let _ = writeln!(stderr, "{way}: way {begun} of {ways}; {left} left");
         };
         storm::run(plan, &interrupt, on_begin).await
     })

@@ -58,19 +58,21 @@ async fn a_timeout_elsewhere_is_still_answered_with_the_deadline() {
 #[cfg(unix)]
 #[tokio::test]
 async fn after_an_interrupt_it_reports_what_there_is() {
+    use std::io::{BufRead as _, BufReader};
     use std::process::Stdio;
-    use std::time::Duration;
 
     use rustix::process::{Pid, Signal, kill_process};
 
     let mut command = crate::cli::command(&["storm", "--ways", "work", "--json", "--seed", "1"]);
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (mut said, mut begun) = (BufReader::new(child.stderr.take().unwrap()), String::new());
+    said.read_line(&mut begun).unwrap();
+    assert_eq!(begun, "work: way 1 of 1; 20s left\n");
     // It ends by itself only after 20 s.
-    tokio::time::sleep(Duration::from_secs(2)).await;
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let output = tokio::task::spawn_blocking(move || child.wait_with_output().unwrap());
     let output = output.await.unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["interrupted"], true);
     assert_eq!(json["ways"][0]["complete"], false);

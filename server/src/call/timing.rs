@@ -75,7 +75,8 @@ impl Call {
     /// How long a call that ends now was queued, if its server ever lets calls be queued.
     pub(super) fn queued_at_end(&self, state: &State) -> Option<Duration> {
         let Shared { queue, stall, .. } = &**self.worker().shared();
-        if queue.is_none() && stall.is_none() {
+        let was_shed = matches!(state.ending, Some(Ending::Shed(_)));
+        if was_shed || queue.is_none() && stall.is_none() {
             return None;
         }
         let under_way = self.waiting.under_way(self.arrived);

@@ -274,16 +274,21 @@ async fn the_log_line_of_a_call_says_how_long_it_was_queued() -> Result<()> {
     let server = Running::start(&mut command(&args))?;
     let raw = server.raw().await?;
     let asked = LongSyncRequest::default();
-    let call = || raw.unary(&asked, &[]);
-    let calls = [call().await?, call().await?, call().await?];
+    let held = [("x-envoy-fault-delay-request", "1")];
+    let mut calls = Vec::new();
+    for headers in [&[][..], &[], &[], &held] {
+        calls.push(raw.unary(&asked, headers).await?);
+    }
     for call in calls {
         call.ended().await?;
     }
     signal(&server, Signal::TERM)?;
     let (_, said) = server.ended().await?;
     let lines: Vec<_> = said.lines().filter(|line| line.contains("call ended")).collect();
-    let [shed, first, second] = &lines[..] else { anyhow::bail!("{said}") };
-    assert!(shed.contains("outcome=shed ") && !shed.contains("queued="), "{shed}");
+    let [shed, held, first, second] = &lines[..] else { anyhow::bail!("{said}") };
+    for shed in [shed, held] {
+        assert!(shed.contains("outcome=shed ") && !shed.contains("queued="), "{shed}");
+    }
     assert!(first.contains("outcome=answered ") && first.contains("queued=\"0s\""), "{first}");
     assert!(second.contains("queued=\"") && !second.contains("queued=\"0s\""), "{second}");
     Ok(())
