@@ -8,7 +8,6 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use longsync::duration::to_proto;
 use longsync::v1::Timing;
 use longsync_behavior::{Failure, Fault, FaultClause, Pushback, Queue};
-use longsync_text::counted;
 use longsync_text::duration::text;
 use prost::Message as _;
 use prost_types::Any;
@@ -186,15 +185,13 @@ impl Ending {
 
 /// Why a call or message is refused by a full queue, and what to do.
 pub(crate) fn full(queue: &Queue) -> String {
-    let (workers, limit) = (queue.workers(), queue.limit());
-    let busy = counted(workers as usize, "worker");
-    let all = if workers == 1 { "is" } else { "are all" };
-    let standing = match limit {
-        0 => "no call may stand".to_owned(),
+    // During a stall, workers may be free.
+    let why = match queue.limit() {
+        0 => "no worker can serve this call now, and none may stand".to_owned(),
         1 => "1 call stands, which is the limit".to_owned(),
-        _ => format!("{limit} calls stand, which is the limit"),
+        limit => format!("{limit} calls stand, which is the limit"),
     };
-    format!("the queue is full: its {busy} {all} busy, and {standing}: call less often, or later")
+    format!("the queue is full: {why}; call less often, or later")
 }
 
 /// When the client should try again, as a detail of a status.

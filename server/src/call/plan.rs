@@ -166,8 +166,8 @@ impl Plan {
         Ok(Self { fault: None, ..self })
     }
 
-    /// The plan of one message of an exchange, and the fault of the call, which only the first message may
-    /// have. The messages' own faults stay in their plans.
+    /// The plan of one message of an exchange, and the fault of the call that it draws, which only the first
+    /// message may bring. The messages' own faults stay in their plans.
     ///
     /// # Errors
     /// If the message's own behavior has a fault that has no place there.
@@ -191,9 +191,7 @@ impl Plan {
             }
         }
         match self.fault {
-            Some(fault) if fault.is_of_call() => {
-                Ok((Self { fault: None, ..self }, Some(fault).filter(|_| is_first)))
-            }
+            Some(fault) if fault.is_of_call() => Ok((Self { fault: None, ..self }, Some(fault))),
             _ => Ok((self, None)),
         }
     }

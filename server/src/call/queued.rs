@@ -104,12 +104,21 @@ impl Call {
     /// Begins a wait in the server's queue from `start`, for [`Call::poll_queued`].
     #[cold]
     pub(crate) fn begin_queued(&self, start: Instant, plan: &Plan) {
+        self.begins_to_wait(start);
         let held = self.envoy("").map_or(Duration::ZERO, |envoy| envoy.delay);
         let fault = plan.fault_at(FaultMoment::After);
         let hangs = fault.is_some_and(|fault| *fault.fault() == Fault::Hang);
         let wait = Wait::new(start, plan.delay());
         let queued = QueuedWait { seat: None, wait, held, hangs, stage: Stage::Held };
         self.state().queued = Some(Box::new(InQueue::Wait(queued)));
+    }
+
+    /// Called when a wait begins that will come to the server's queue: the windows of a stall may be counted from
+    /// there.
+    pub(crate) fn begins_to_wait(&self, start: Instant) {
+        if let Some(stall) = &self.worker().shared().stall {
+            stall.origin(start);
+        }
     }
 
     /// Ready once the wait in the server's queue is over, and at once if that is full. Polled with the context

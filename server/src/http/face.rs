@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::examples::Examples;
 use crate::http::plain::{of_type, text};
 use crate::http::query::Query;
-use crate::http::{accept, host, metrics, page, stats};
+use crate::http::{accept, host, metrics, page, plain, stats};
 use crate::shared::format::Format;
 use crate::worker::Worker;
 
@@ -132,7 +132,12 @@ fn varying(mut response: Response<Body>) -> Response<Body> {
 
 /// The answer to a call that ends this way before its wait is over.
 pub(crate) fn ended(ending: &Ending, call: &Call) -> Response<Body> {
-    let mut response = text(ending.http_status(), format!("{}\n", ending.message()));
+    let status = ending.http_status();
+    let mut response = if plain::has_content(status) {
+        text(status, format!("{}\n", ending.message()))
+    } else {
+        plain::empty(status)
+    };
     if let Some(seconds) = ending.retry_after() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }

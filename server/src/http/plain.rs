@@ -17,6 +17,19 @@ pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Body>
     of_type("text/plain; charset=utf-8", response)
 }
 
+/// Whether an answer with this status may have content (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+pub(crate) fn has_content(status: StatusCode) -> bool {
+    ![StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+}
+
+/// An answer without content. Like all others, it must not be stored.
+pub(crate) fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
 /// Sets the content type of a response.
 pub(crate) fn of_type(content_type: &'static str, mut response: Response<Body>) -> Response<Body> {
     let content_type = HeaderValue::from_static(content_type);

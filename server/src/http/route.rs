@@ -149,20 +149,20 @@ impl ResponseFuture {
         self.call.as_ref().and_then(|call| call.end_unanswered(ending))
     }
 
-    /// Reads the rest of the request during the wait. A form in the body may cause the call to be refused, so
-    /// the answer waits until that is ruled out.
-    fn read_rest(
-        &mut self,
-        polled: Poll<ReadyResponse>,
-        cx: &mut Context<'_>,
-    ) -> Poll<ReadyResponse> {
-        let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return polled };
+    /// Reads the rest of the request during the wait. A form in the body may cause the call to be refused.
+    fn read_rest(&mut self, cx: &mut Context<'_>) {
+        let (Some(rest), Some(call)) = (&mut self.rest, &self.call) else { return };
         // A call that hangs is not answered, whatever its body contains.
         if let Some(bad) = rest.read_on(cx)
             && !call.is_hung()
         {
             call.cut(face::refusal_of_body(bad).into());
         }
+    }
+
+    /// Lets the answer wait until it is known that the body is no reason to refuse the call.
+    fn wait_for_rest(&mut self, polled: Poll<ReadyResponse>) -> Poll<ReadyResponse> {
+        let (Some(rest), Some(call)) = (&self.rest, &self.call) else { return polled };
         match (polled, rest.answer_waits_until()) {
             (Poll::Ready(ReadyResponse::Response(response)), Some(until))
                 if response.status().is_success() =>
@@ -181,9 +181,12 @@ impl Future for ResponseFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if this.rest.is_some() {
+            this.read_rest(cx);
+        }
         let before = this.call.as_ref().and_then(|call| call.why_cut());
         let polled = if before.is_none() { this.coming.poll(cx) } else { Poll::Pending };
-        let polled = if this.rest.is_some() { this.read_rest(polled, cx) } else { polled };
+        let polled = if this.rest.is_some() { this.wait_for_rest(polled) } else { polled };
         // Checked again, since reading the request may have cut the call.
         let cut = before.or_else(|| this.call.as_ref().and_then(|call| call.why_cut()));
         let cut = match &polled {

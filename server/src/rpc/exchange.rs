@@ -8,7 +8,7 @@ use std::future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use longsync::v1::{Failure, LongSyncExchangeRequest, LongSyncExchangeResponse, Timing};
@@ -27,6 +27,10 @@ use crate::call::plan::{AnswerPayload, Ask, Plan, behavior_bytes};
 use crate::call::refusal::Refusal;
 use crate::call::wait::Wait;
 
+/// How long a call that may end without headers has none although its client sends nothing: the client may be
+/// waiting for them.
+const SILENCE: Duration = Duration::from_millis(100);
+
 /// The answers, in the order in which they are due.
 ///
 /// While as many requests wait as the limit allows, the request stream is not read, so HTTP/2's flow control
@@ -43,6 +47,8 @@ pub(crate) struct ExchangeAnswers {
     making: Option<Box<Draft<LongSyncExchangeResponse>>>,
     /// How many requests were taken from the stream.
     taken: u64,
+    /// The number of the first request that was not refused, which decides what hits the call.
+    first_planned: Option<u64>,
     /// How many requests are never answered, as planned.
     hung: usize,
     /// The fault of the call, which is that of the first request's behavior or of Envoy's headers.
@@ -135,6 +141,7 @@ impl ExchangeAnswers {
             queued: None,
             making: None,
             taken: 0,
+            first_planned: None,
             hung: 0,
             fault: None,
             held_until: None,
@@ -150,8 +157,13 @@ impl ExchangeAnswers {
             Poll::Ready(Some(Ok(answer))) => self.first = Some(answer),
             Poll::Ready(None) => {}
             Poll::Pending => {
+                let silent_until = self.call.arrived() + SILENCE;
+                if self.taken == 0 && self.call.now() < silent_until {
+                    self.call.wait_until(silent_until);
+                    return Poll::Pending;
+                }
                 let fault = self.fault.as_ref().filter(|fault| !fault.is_answered());
-                if self.taken == 0 || fault.is_some_and(|fault| fault.at() == 0) {
+                if fault.is_some_and(|fault| fault.at() == 0) {
                     return Poll::Pending;
                 }
             }
@@ -174,7 +186,8 @@ impl ExchangeAnswers {
         self.leave_queue(order, plan.fault.as_deref());
         self.call.release(behavior_bytes(&plan.applied));
         let spent = self.call.waited(wait, self.attended.end_of(due));
-        if let Some(fault) = self.call_fault(FaultMoment::After) {
+        let is_answered = plan.fault.as_deref().is_none_or(|fault| *fault.fault() != Fault::Hang);
+        if let Some(fault) = self.call_fault(FaultMoment::After).filter(|_| is_answered) {
             return Some(self.call.ending_after(&fault, wait, spent));
         }
         let timing = |fault| Some(self.call.timing(spent, &plan.applied, fault, received_at));
@@ -253,7 +266,7 @@ impl ExchangeAnswers {
     ) {
         let held = self.held_until.map(|until| until.saturating_duration_since(now));
         let held = held.unwrap_or_default();
-        if order > 0 {
+        if self.first_planned != Some(order) {
             // In the plan of the first message, it is included.
             plan.add_delay(held);
         }
@@ -321,13 +334,19 @@ impl ExchangeAnswers {
         index: u64,
         now: Instant,
     ) -> Result<(Plan, SystemTime), Refusal> {
-        let kept = self.call.plan(Ask::from(request), index, arrived.at).and_then(|(plan, at)| {
-            let (plan, of_call) = plan.of_message(index == 0)?;
-            self.call.keep(plan.held_bytes(), arrived.held)?;
-            Ok((plan, of_call, at))
-        });
+        let is_first = self.first_planned.is_none();
+        let kept =
+            self.call.plan(Ask::from(request), index, arrived.at).and_then(|(mut plan, at)| {
+                if is_first && index > 0 {
+                    plan.add_envoy(self.call.envoy(&request.call_id).unwrap_or_default());
+                }
+                let (plan, of_call) = plan.of_message(index == 0)?;
+                self.call.keep(plan.held_bytes(), arrived.held)?;
+                Ok((plan, of_call, at))
+            });
         let (mut plan, of_call, at) = kept.inspect_err(|_| self.call.release(arrived.held))?;
-        if index == 0 {
+        if is_first {
+            self.first_planned = Some(index);
             self.begin(of_call, &request.call_id, now);
         }
         self.take_slot().inspect_err(|_| self.call.release(plan.held_bytes()))?;
@@ -462,7 +481,12 @@ impl Stream for ExchangeAnswers {
         let enters = this.queued.as_ref().and_then(|queued| queued.next_to_enter());
         match first.into_iter().chain(enters).min() {
             Some(due) => this.call.wait_until(due),
-            None if this.waiting() > 0 => this.call.wait_for_more(),
+            None if this.waiting() > 0 => {
+                if this.have_requests_ended {
+                    this.free_hung();
+                }
+                this.call.wait_for_more();
+            }
             None if this.have_requests_ended => {
                 let fault = this.fault_at_end();
                 return Poll::Ready(fault.map(|fault| Err(this.call.ending_by(&fault))));

@@ -116,7 +116,8 @@ impl StreamAnswers {
     fn fault_between(&self) -> Option<Arc<FaultClause>> {
         let at_end = || {
             let is_end = self.index == self.count;
-            self.fault_now(FaultMoment::After).filter(|_| is_end)
+            // Envoy's delay comes first even if there are no answers.
+            self.fault_now(FaultMoment::After).filter(|fault| is_end && !fault.is_abort())
         };
         self.fault_now(FaultMoment::Before).or_else(at_end)
     }
@@ -151,7 +152,7 @@ impl Stream for StreamAnswers {
                     if this.index == 0 {
                         this.call.begins_answer(this.plan.fault.as_ref());
                     }
-                    if this.index == this.count {
+                    if this.index == this.count && !this.plan.is_aborted() {
                         return Poll::Ready(None);
                     }
                     this.call.expect_fault(this.fault_now(FaultMoment::After).as_deref());

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use longsync_behavior::queue::{
-    Entry, Place, QueuedCall, ServiceStart, StallGate, Ticket, VirtualQueue,
+    Entry, Gate, Place, QueuedCall, ServiceStart, StallGate, Ticket, VirtualQueue,
 };
 use longsync_behavior::{Behavior, Queue};
 use tokio::sync::Notify;
@@ -31,12 +31,31 @@ pub(crate) struct SharedQueue {
 /// What the queue holds.
 #[derive(Debug)]
 pub(crate) struct QueueState {
-    calls: VirtualQueue<Waking, Option<StallGate>>,
+    calls: VirtualQueue<Waking, QueueGate>,
     has_gate: bool,
     /// When services of messages end: nothing attends to them while their client does not read.
     message_ends: BTreeSet<(u64, Ticket)>,
     /// What the driver waits for. [`None`] if there is no driver.
     driver: Option<u64>,
+}
+
+/// When service may begin.
+#[derive(Debug)]
+enum QueueGate {
+    Open,
+    Stalling(StallGate),
+    /// Never again.
+    Closed,
+}
+
+impl Gate for QueueGate {
+    fn opens_at(&self, at: u64) -> u64 {
+        match self {
+            Self::Open => at,
+            Self::Stalling(stall) => stall.opens_at(at),
+            Self::Closed => u64::MAX,
+        }
+    }
 }
 
 /// How something that stands learns that its service begins.
@@ -84,7 +103,7 @@ impl SharedQueue {
     pub(crate) fn of(behavior: &Behavior) -> Option<Self> {
         let queue = behavior.queue()?;
         let state = QueueState {
-            calls: VirtualQueue::with_gate(queue, None),
+            calls: VirtualQueue::with_gate(queue, QueueGate::Open),
             has_gate: false,
             message_ends: BTreeSet::new(),
             driver: None,
@@ -181,8 +200,15 @@ impl QueueState {
     ) {
         if !self.has_gate {
             self.has_gate = true;
-            self.calls.set_gate(0, gate(), started);
+            let gate = gate().map_or(QueueGate::Open, QueueGate::Stalling);
+            self.calls.set_gate(0, gate, started);
         }
+    }
+
+    /// The server is stopping: no service begins any more, so that all that stand end as they are.
+    pub(crate) fn close(&mut self, started: &mut Started) {
+        self.has_gate = true;
+        self.calls.set_gate(0, QueueGate::Closed, started);
     }
 
     /// A call, or a message, arrives. Also returns the moment at which it counts as having arrived.

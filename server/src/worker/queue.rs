@@ -105,7 +105,13 @@ impl Worker {
         queue: &SharedQueue,
         event: impl FnOnce(&mut QueueState, &mut Started) -> T,
     ) -> T {
-        let change = queue.change(event);
+        let is_stopping = self.is_drained();
+        let change = queue.change(|state, started| {
+            if is_stopping {
+                state.close(started);
+            }
+            event(state, started)
+        });
         for start in change.started {
             start.waiting.starts_at(instant(self.shared(), start.since));
         }
@@ -239,6 +245,19 @@ mod tests {
         assert_eq!(queue.attended().0, None);
         runtime().block_on(async { worker.advance_queue() });
         assert_eq!(queue.attended().0, None, "that runtime has ended as well");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_service_begins_after_a_drain() {
+        let worker = workers("1ms; queue(workers=1, limit=3)", 1).remove(0);
+        let first = Caller::arrive(&worker, ms(0), ms(50)).await;
+        let second = Caller::arrive(&worker, ms(0), ms(50)).await;
+        worker.drain().await;
+        drop(first);
+        assert_eq!(second.since(), None);
+        drop(second);
+        let counts = worker.shared().queue.as_ref().unwrap().counts(0);
+        assert_eq!(counts, QueueCounts::default());
     }
 
     #[tokio::test(start_paused = true)]

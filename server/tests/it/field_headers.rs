@@ -10,7 +10,7 @@ use longsync_server::Options;
 use tonic::{Code, Response, Status};
 
 use crate::harness::{
-    Memory, Paused, Result, checked, config, delay, ms, open_stream, options, timing_of,
+    Memory, Paused, Result, checked, config, delay, ms, open_stream, options, timing_of, waits,
     with_headers,
 };
 
@@ -95,6 +95,9 @@ async fn over_http_envoys_headers_do_the_same() -> Result<()> {
             (&[(DELAY, "250"), (ABORT, "418")], 418, 250),
             (&[(ABORT, "200")], 200, 0),
             (&[(ABORT_CODE, "8")], 429, 0),
+            (&[(ABORT, "204")], 204, 0),
+            (&[(ABORT, "205")], 205, 0),
+            (&[(ABORT, "304")], 304, 0),
         ] {
             let clock = Paused::start();
             let answer = web.send("GET", "/long_sync", headers).await?;
@@ -103,6 +106,9 @@ async fn over_http_envoys_headers_do_the_same() -> Result<()> {
                 (status, ms(waited)),
                 "{headers:?}"
             );
+            let may_have_content = ![204, 205, 304].contains(&status);
+            assert_eq!(!answer.body().is_empty(), may_have_content, "{headers:?}");
+            assert!(answer.headers().contains_key("server-timing"), "{headers:?}");
         }
         // The five bytes of `Done!` at 1 KiB/s take 4.9 ms; paused time passes in whole ones.
         let clock = Paused::start();
@@ -316,6 +322,35 @@ async fn envoys_abort_ends_streams_of_requests_that_stay_open_and_those_without_
         assert_eq!((timing.planned, timing.waited), (delay(ms(500)), delay(ms(500))));
         drop(sender);
     }
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn envoys_abort_ends_a_stream_without_answers_after_its_delay() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = server.client().await?;
+    let clock = Paused::start();
+    let request = with_headers(waits(ms(20), 0), &[(DELAY, "500"), (ABORT, "503")])?;
+    let status = client.long_sync_stream(request).await.expect_err("it is aborted");
+    assert_eq!((status.code(), clock.elapsed()), (Code::Unavailable, ms(500)));
+    let timing = timing_of(&status)?;
+    assert_eq!((timing.planned, timing.waited), (delay(ms(500)), delay(ms(500))));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn envoys_abort_holds_although_the_first_message_of_an_exchange_is_refused() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let mut client = server.client().await?;
+    let clock = Paused::start();
+    let wrong = LongSyncExchangeRequest { behavior: "nonsense".to_owned(), ..message(1, 0) };
+    let messages = tokio_stream::iter([wrong, message(2, 9_000)]);
+    let request = with_headers(messages, &[(DELAY, "500"), (ABORT, "503")])?;
+    let mut answers = client.long_sync_exchange(request).await?.into_inner();
+    let refused = answers.message().await?.unwrap_or_default();
+    assert!(refused.failure.is_some(), "{refused:?}");
+    let status = answers.message().await.expect_err("it is aborted");
+    assert_eq!((status.code(), clock.elapsed()), (Code::Unavailable, ms(500)));
     Ok(())
 }
 

@@ -345,6 +345,26 @@ async fn a_form_with_a_delay_is_refused_and_told_to_put_it_into_the_query() -> R
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_for_its_form_has_no_fault() -> Result<()> {
+    let server = Memory::start(config()).await;
+    for fault in ["hang(100%25)", "reset(100%25)", "fail(100%25,503)"] {
+        let mut bytes = Bytes::open(&server);
+        let request = format!(
+            "POST /long_sync?behavior={fault} HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\
+             content-type: application/x-www-form-urlencoded\r\nconnection: close\r\n\r\nstatus=503"
+        );
+        bytes.send(request).await?;
+        let answer = bytes.all_the_rest().await?;
+        assert_eq!(status(&answer), 400, "{fault}: {answer}");
+        assert!(answer.contains("status: it is in the body"), "{fault}: {answer}");
+    }
+    let counted = server.snapshot();
+    assert_eq!(counted.calls_ended(CallKind::Http, Outcome::Refused), 3);
+    assert!(counted.faults().all(|(_, count)| count == 0));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_waits_for_a_form_for_two_seconds_and_a_refusal_does_not() -> Result<()> {
     let server = Memory::start(config()).await;
     let form = "content-type: application/x-www-form-urlencoded";

@@ -55,6 +55,7 @@ impl ExchangeAnswers {
     #[cold]
     pub(super) fn enter_queue(&mut self, request: UnansweredRequest, held: Duration) {
         let enters = Wait::new(request.wait.start, held).due();
+        self.call.begins_to_wait(request.wait.start);
         let queued = self.queued.get_or_insert_with(|| {
             let queued = Box::<StandingMessages>::default();
             self.call.begin_messages(&queued.mailbox);
@@ -141,6 +142,16 @@ impl ExchangeAnswers {
         };
         self.making = Some(Box::new(Draft::new(answer, AnswerPayload::Empty)));
         None
+    }
+
+    /// Called when nothing but messages that stand keeps the exchange from its end: it must not wait for workers
+    /// that its own messages hold because they hang.
+    #[cold]
+    pub(super) fn free_hung(&mut self) {
+        if let Some(queued) = &mut self.queued {
+            let StandingMessages { seats, standing, .. } = &mut **queued;
+            seats.retain(|order, _| standing.contains_key(order));
+        }
     }
 
     /// The service of this message has ended, unless it hangs: then it keeps its worker until the exchange ends.

@@ -322,6 +322,52 @@ async fn headers_of_an_exchange_come_before_its_reset_only_if_answers_did() -> R
     Ok(())
 }
 
+/// It may be waiting for headers, and most calls are not hit.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_sends_nothing_soon_gets_headers() -> Result<()> {
+    let server = server("10ms; reset(100%, CANCEL)").await?;
+    let mut client = Frames::over(server.open().0).await?;
+    let clock = Paused::start();
+    client.write(&open(1, "LongSyncExchange", &[])).await?;
+    client.until(HEADERS).await?;
+    assert_eq!(clock.elapsed(), ms(100));
+    client.write(&frame(DATA, 1, 1, &framed(&message(1)))).await?;
+    let came = client.stream(1, clock).await?;
+    let seen: Vec<_> = came.iter().map(|(at, frame)| (frame.kind, millis(*at))).collect();
+    assert_eq!(seen, [(RST_STREAM, 110)]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_call_has_its_fault_although_its_first_message_is_refused() -> Result<()> {
+    let server = server("20ms; reset(100%, CANCEL)").await?;
+    let raw = server.raw().await?;
+    let mut call = raw.open("LongSyncExchange", &[]).await?;
+    let clock = Paused::start();
+    call.send(framed(&bringing(1, "nonsense")), false)?;
+    call.send(framed(&message(2)), false)?;
+    let mut body = call.response.await?.into_body();
+    let first = body.data().await.context("the first message is refused")??;
+    assert!(!first.is_empty());
+    let why = body.data().await.context("it is reset")?.expect_err("it is reset");
+    assert_eq!((why.reason(), millis(clock.elapsed())), (Some(h2::Reason::CANCEL), 20));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_hangs_is_not_the_answer_whose_place_a_fault_takes() -> Result<()> {
+    let server = Memory::start(config()).await;
+    let raw = server.raw().await?;
+    let mut call = raw.open("LongSyncExchange", &[]).await?;
+    let clock = Paused::start();
+    call.send(framed(&bringing(1, "1s; reset(100%, CANCEL)")), false)?;
+    call.send(framed(&bringing(2, "100ms; hang(100%)")), false)?;
+    let why: h2::Error = call.ended().await.expect_err("it is reset").downcast()?;
+    assert_eq!((why.reason(), millis(clock.elapsed())), (Some(h2::Reason::CANCEL), 1_000));
+    assert_eq!(applied(&server), [("(caller)".to_owned(), 2)]);
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_exchange_without_messages_has_the_fault_of_no_call() -> Result<()> {
     for text in [

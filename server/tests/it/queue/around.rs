@@ -140,6 +140,18 @@ async fn a_stall_from_the_first_call_counts_from_the_first_arrival() -> Result<(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stall_counts_from_the_first_call_even_if_envoys_delay_holds_it() -> Result<()> {
+    let text = "20ms; queue(workers=1, limit=5); stall(for=300ms, from=first_call)";
+    let server = Memory::start(serving(text)?).await;
+    let mut client = server.client_with(&[("x-envoy-fault-delay-request", "200")]).await?;
+    let clock = Paused::start();
+    let answer = client.long_sync(LongSyncRequest::default()).await?.into_inner();
+    let figures = figures(answer.timing.as_ref())?;
+    assert_eq!((figures, exact_ms(clock.elapsed())), (ran_out(220, 100), 320));
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
 async fn streams_and_collects_neither_stand_nor_take_workers() -> Result<()> {
     let server = Memory::start(serving("10ms; queue(workers=1, limit=0)")?).await;
     let (mut client, clock) = (server.client().await?, Paused::start());

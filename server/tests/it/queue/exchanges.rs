@@ -63,11 +63,30 @@ async fn a_message_that_finds_the_queue_full_fails_alone() -> Result<()> {
     ];
     assert_eq!(seen, expected);
     let failure = came[0].1.failure.clone().context("it is shed")?;
-    let said = "the queue is full: its 1 worker is busy, and 1 call stands, which is the limit: call less often, or later";
+    let said = "the queue is full: 1 call stands, which is the limit; call less often, or later";
     assert_eq!(failure.message, said);
     let timing = came[0].1.timing.clone().context("it has a timing")?;
     assert_eq!((&*timing.behavior, &*timing.fault), ("30ms", ""));
     assert_eq!(counts(&server), [0, 0, 2, 0]);
+    Ok(())
+}
+
+/// Otherwise the second message would wait for the end of the exchange, and that for the second message.
+#[tokio::test(start_paused = true)]
+async fn an_exchange_does_not_wait_for_workers_that_its_own_hung_messages_hold() -> Result<()> {
+    let server = Memory::start(serving("20ms; hang(100%); queue(workers=1, limit=10)")?).await;
+    let (mut client, clock) = (server.client().await?, Paused::start());
+    let (sender, messages) = open_stream();
+    (1..=2).try_for_each(|id| {
+        sender.send(LongSyncExchangeRequest { id, ..LongSyncExchangeRequest::default() })
+    })?;
+    let mut came = client.long_sync_exchange(messages).await?.into_inner();
+    clock.until(ms(500)).await;
+    assert_eq!(counts(&server), [1, 1, 0, 0], "more messages may come");
+    drop(sender);
+    assert_eq!(came.message().await?, None);
+    assert_eq!(exact_ms(clock.elapsed()), 520);
+    assert_eq!(counts(&server), [0, 0, 0, 0]);
     Ok(())
 }
 

@@ -46,7 +46,7 @@ async fn a_refusal_says_what_is_full_and_when_to_try_again() -> Result<()> {
         let status = client.long_sync(LongSyncRequest::default()).await.expect_err("it is full");
         assert_eq!(
             status.message(),
-            "the queue is full: its 1 worker is busy, and no call may stand: call less often, or later"
+            "the queue is full: no worker can serve this call now, and none may stand; call less often, or later"
         );
         let said = status.get_details_retry_info().and_then(|info| info.retry_delay);
         assert_eq!(said, retry_info.map(Duration::from_secs), "{text}");
