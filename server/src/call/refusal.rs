@@ -96,6 +96,14 @@ impl Refusal {
         }
     }
 
+    /// The same refusal, if it is of this field, under the name that the caller gave it.
+    pub(crate) fn renamed(self, name: &str, given: &str) -> Self {
+        match self {
+            Self::Invalid { field, why } if field == name => Self::invalid(given, why),
+            other => other,
+        }
+    }
+
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::Invalid { .. } => Code::InvalidArgument,

@@ -10,6 +10,7 @@ use super::{Call, State};
 use crate::call::ending::Ending;
 use crate::call::wait::{Wait, WaitTimes};
 use crate::shared::Shared;
+use crate::shared::counters::CallKind;
 
 impl Call {
     /// The timing of an answer, and of the fault that goes along with it.
@@ -60,6 +61,8 @@ impl Call {
         let is_at_once = is_before || matches!(ending, Ending::Shed(_));
         // A call that Envoy's headers abort does not get as far as the queue.
         let is_queued = !is_at_once && !fault.is_some_and(FaultClause::is_abort);
+        // The messages of an exchange are queued concurrently, so there is no figure of the call.
+        let is_queued = is_queued && (has_planned || self.kind != Some(CallKind::LongSyncExchange));
         let waited = if is_before { Duration::ZERO } else { spent.waited() };
         Timing {
             received_at: state.received_at.map(Into::into),

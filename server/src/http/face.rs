@@ -148,7 +148,8 @@ type PlanResult = Result<(Plan, SystemTime), Refusal>;
 
 fn planned(call: &Call, query: &str) -> PlanResult {
     let query = Query::read(query)?;
-    let (mut plan, received_at) = call.plan(query.as_ask(), 0, call.arrived())?;
+    let planned = call.plan(query.as_ask(), 0, call.arrived());
+    let (mut plan, received_at) = planned.map_err(|why| why.renamed("response_bytes", "bytes"))?;
     if let Some(status) = query.status {
         call.may_choose("status")?;
         // With a status, the caller has chosen everything that the server's behavior might do.

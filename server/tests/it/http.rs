@@ -117,7 +117,7 @@ async fn an_impossible_query_is_refused_at_once_with_the_sentence_that_grpc_gets
         ("status=200", "status: `200` is not the status of an error: send one from 400 to 599"),
         ("status=503&behavior=1s", "status: status and behavior are both given: send only one"),
         ("bytes=1k", "bytes: `1k` is not a number of bytes: send one such as 1024"),
-        ("bytes=4194305", "response_bytes: 4194305 is over this server's limit"),
+        ("bytes=4194305", "bytes: 4194305 is over this server's limit"),
     ];
     for mut web in both(&server).await? {
         for (query, sentence) in cases {
