@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use longsync_behavior::Behavior;
 use longsync_connect::Target;
 use longsync_connect::request::check_headers;
 use longsync_text::said::quoted;
@@ -84,6 +86,15 @@ pub fn metadata(headers: &[(String, String)]) -> Result<MetadataMap, String> {
         metadata.append(name, value);
     }
     Ok(metadata)
+}
+
+/// Asks for a behavior in the headers of a call rather than in its messages, of which only the first may have
+/// faults of the call. Any other value of that header is replaced.
+pub(crate) fn ask_in_headers(headers: &mut HeaderMap, behavior: &Behavior) {
+    // Its text is printable ASCII, so there is always a value.
+    if let Ok(text) = HeaderValue::from_str(behavior.text()) {
+        headers.insert(longsync::BEHAVIOR_HEADER, text);
+    }
 }
 
 /// The server to call if none is given: port 9000 of this machine.

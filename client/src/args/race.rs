@@ -3,9 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use longsync_behavior::{Behavior, Rules};
 use longsync_client::race::{self, Protocol, RaceDelays, RacePlan, RacePlanError};
 use longsync_connect::Target;
 use longsync_text::TypedDuration;
+use longsync_text::duration::LONGEST;
 
 use super::{answer_bytes, bytes, count};
 
@@ -70,7 +72,7 @@ pub(crate) struct RaceArgs {
     /// How the server behaves, such as 'lognormal(p50=200ms, p99=2s)', instead of --delay. A call has the
     /// same delay in each of the ways, except in an exchange. With faults, such as '50ms; fail(20%,
     /// UNAVAILABLE)', some calls fail as planned.
-    #[arg(long, value_name = "BEHAVIOR", value_parser = RaceDelays::drawn, conflicts_with_all = ["delay", "jitter"])]
+    #[arg(long, value_name = "BEHAVIOR", value_parser = behavior, conflicts_with_all = ["delay", "jitter"])]
     behavior: Option<RaceDelays>,
 
     /// The seed from which a server inside this process draws the delays of --behavior: the same seed gives
@@ -176,6 +178,12 @@ impl RaceArgs {
                  the waiting: start that server with --spin"
                     .to_owned()
             }
+            RacePlanError::Behavior(_) => {
+                "only a server itself may have a goaway or a drop, and with --url or LONGSYNC_URL the race \
+                 sends its behavior with each call: leave it out, or leave --url out, and the server inside \
+                 this process has it"
+                    .to_owned()
+            }
             RacePlanError::SeedElsewhere => {
                 "--seed is for a server inside this process, and with --url or LONGSYNC_URL the server that \
                  is called draws the delays: start that server with --seed"
@@ -194,6 +202,31 @@ impl RaceArgs {
             why => why.to_string(),
         })
     }
+}
+
+fn behavior(text: &str) -> Result<RaceDelays, String> {
+    RaceDelays::drawn(text).map_err(|why| of_server(text).unwrap_or_else(|| why.to_string()))
+}
+
+/// Why a race cannot have this behavior, if a server can: the flag of the same name is that server's.
+fn of_server(text: &str) -> Option<String> {
+    let any_recording = |_: &str| Ok(vec![(1, 1)]);
+    let behavior = Behavior::read(text, &Rules::server(LONGEST, &any_recording)).ok()?;
+    let what = match (behavior.queue(), behavior.stall()) {
+        (Some(_), _) => "queue",
+        (None, Some(_)) => "stall",
+        (None, None) => {
+            return Some(
+                "a replay belongs to a server, and a race asks for the delay of each call instead: leave it \
+                 out, or start `longsync-server --behavior ...` with it and use `longsync-client load`"
+                    .to_owned(),
+            );
+        }
+    };
+    Some(format!(
+        "a {what} belongs to a server, and a race sends its behavior with each call: leave it out here, start \
+         `longsync-server --behavior ...` with it, and give that server's address with --url"
+    ))
 }
 
 fn calls(text: &str) -> Result<usize, String> {

@@ -77,7 +77,8 @@ pub(crate) struct StormArgs {
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse)]
     backoff_max: Duration,
 
-    /// How long each way runs after the trigger, in whole seconds; before it, each runs for 4 s.
+    /// How long each way runs after the trigger, in whole seconds; before it, each runs for 4 s, or for
+    /// longer if services are so long that the server settles later.
     #[arg(long, value_name = "DURATION", default_value = "15s", value_parser = parse)]
     duration: Duration,
 

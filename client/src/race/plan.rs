@@ -11,6 +11,7 @@ use longsync_text::TypedDuration;
 use crate::race::delays::RaceDelays;
 use crate::race::faults::RaceFaults;
 use crate::race::way::Way;
+use crate::request::ask_in_headers;
 
 /// A consistent plan of a race. Made by [`RacePlan::builder`].
 #[derive(Debug, Clone)]
@@ -65,9 +66,8 @@ impl RacePlan {
         }
         if let Some(behavior) = self.delays.faulty()
             && self.behavior_place(way) == BehaviorPlace::Header
-            && let Ok(text) = HeaderValue::from_str(behavior.text())
         {
-            headers.insert(longsync::BEHAVIOR_HEADER, text);
+            ask_in_headers(&mut headers, behavior);
         }
         headers
     }

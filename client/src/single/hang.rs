@@ -33,8 +33,17 @@ fn in_headers(metadata: &MetadataMap) -> Option<String> {
     }
     let values = metadata.get_all(RPC_BEHAVIOR).iter().filter_map(|value| value.to_str().ok());
     let attempts = text(PREVIOUS_ATTEMPTS_HEADER).and_then(|count| count.parse().ok()).unwrap_or(0);
-    // The host of the server is not known, so entries for one do not count here.
-    hang_of(&rpc_behavior::read(values, "", attempts, LONGEST).ok()??)
+    let values: Vec<_> = values.collect();
+    let under_name = |host| {
+        let behavior =
+            rpc_behavior::read(values.iter().copied(), host, attempts, LONGEST).ok()??;
+        hang_of(&behavior)
+    };
+    // The name of the server is not known: it may be any that an entry is for, or none of them.
+    let named = values.iter().flat_map(|value| value.split(','));
+    let named = named.filter_map(|entry| entry.trim().strip_prefix("hostname="));
+    let hosts = named.filter_map(|entry| entry.split(' ').next());
+    [""].into_iter().chain(hosts).find_map(under_name)
 }
 
 /// The clause by which messages hang under a behavior. A text that cannot be read has none.
@@ -76,6 +85,10 @@ mod tests {
         assert_eq!(of(|plan| plan.behavior("1s; hang(1%)")), hang("1%"));
         assert_eq!(of(|plan| plan.metadata(header())), hang("2%"));
         assert_eq!(of(|plan| plan.metadata(headers(&[keep_open]))), hang("100%"));
+        let for_hosts = "hostname=a sleep-1, hostname=b keep-open";
+        assert_eq!(of(|plan| plan.metadata(headers(&[(RPC_BEHAVIOR, for_hosts)]))), hang("100%"));
+        let for_host = headers(&[(RPC_BEHAVIOR, "hostname=a sleep-1")]);
+        assert_eq!(of(|plan| plan.metadata(for_host)), None);
         let retried = headers(&[keep_open, (PREVIOUS_ATTEMPTS_HEADER, "1")]);
         assert_eq!(of(|plan| plan.metadata(retried)), None);
         // The header does not count.

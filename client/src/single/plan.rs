@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
+use longsync_behavior::{Behavior, Rules};
 use longsync_connect::Target;
 use longsync_connect::answer::room_for;
 use longsync_connect::request::{RequestError, RequestFields, check_headers};
@@ -11,7 +12,7 @@ use longsync_text::TypedDuration;
 use longsync_text::duration::LONGEST;
 use tonic::metadata::MetadataMap;
 
-use crate::request::RESERVED;
+use crate::request::{RESERVED, ask_in_headers};
 
 /// The kind of an RPC. gRPC has no others, so the enum is exhaustive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,7 +228,38 @@ impl SinglePlanBuilder {
         };
         asked.check()?;
         check_headers(&plan.metadata)?;
-        Ok(plan)
+        Ok(plan.with_faults_of_call())
+    }
+}
+
+impl SinglePlan {
+    /// The same plan with its behavior in the headers, if its later messages may not have it.
+    fn with_faults_of_call(self) -> Self {
+        let Some(behavior) = self.only_for_first() else { return self };
+        let mut headers = self.metadata.into_headers();
+        ask_in_headers(&mut headers, &behavior);
+        let metadata = MetadataMap::from_headers(headers);
+        Self { metadata, behavior: String::new(), ..self }
+    }
+
+    /// The behavior, if it has a fault that only the first of several messages may bring.
+    fn only_for_first(&self) -> Option<Behavior> {
+        if self.count.unwrap_or(1) < 2 || self.behavior.is_empty() {
+            return None;
+        }
+        // A behavior that is none is left to the server, which says why.
+        let behavior = Behavior::read(&self.behavior, &Rules::caller(LONGEST)).ok()?;
+        let faults: Vec<_> = behavior.faults().clauses().collect();
+        let is_only_for_first = match self.kind {
+            RpcKind::Unary | RpcKind::Stream => false,
+            RpcKind::Collect => !faults.is_empty(),
+            // A message of an exchange may not have `at`, and the server says so.
+            RpcKind::Exchange => {
+                faults.iter().any(|fault| fault.is_of_call())
+                    && faults.iter().all(|fault| fault.at() == 0)
+            }
+        };
+        is_only_for_first.then_some(behavior)
     }
 }
 
@@ -256,6 +288,44 @@ mod tests {
         assert_eq!(refused(plan(RpcKind::Unary).count(1)), SinglePlanError::CountOfUnary);
         for kind in [RpcKind::Stream, RpcKind::Collect, RpcKind::Exchange] {
             assert!(plan(kind).count(0).build().is_ok());
+        }
+    }
+
+    #[test]
+    fn faults_that_later_messages_may_not_have_are_asked_for_in_the_headers() {
+        let of = |kind, count, behavior: &str| {
+            let own = MetadataMap::from_headers(
+                [(longsync::BEHAVIOR_HEADER, "7s")]
+                    .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                    .into_iter()
+                    .collect(),
+            );
+            let plan = plan(kind).count(count).behavior(behavior).metadata(own).build().unwrap();
+            let header = plan.metadata.get(longsync::BEHAVIOR_HEADER).unwrap();
+            (plan.behavior, header.to_str().unwrap().to_owned())
+        };
+        let (collect, exchange) = (RpcKind::Collect, RpcKind::Exchange);
+        for (kind, count, behavior) in [
+            (collect, 2, "5ms; slow(100%, 10KiB/s)"),
+            (collect, 2, "fail(1%, ABORTED)"),
+            (exchange, 2, "5ms; late_trailers(100%, 1s)"),
+            (exchange, 3, "fail(1%, ABORTED); reset(1%)"),
+        ] {
+            let sent = (String::new(), behavior.to_owned());
+            assert_eq!(of(kind, count, behavior), sent, "{kind} {behavior}");
+        }
+        for (kind, count, behavior) in [
+            (collect, 1, "reset(1%)"),
+            (collect, 2, "exponential(1s)"),
+            (collect, 2, "drop(1%)"),
+            (exchange, 1, "reset(1%)"),
+            (exchange, 2, "5ms; fail(1%, ABORTED); hang(1%)"),
+            (exchange, 2, "reset(1%, at=1)"),
+            (exchange, 2, "reset(1"),
+            (RpcKind::Stream, 2, "reset(1%)"),
+        ] {
+            let sent = (behavior.to_owned(), "7s".to_owned());
+            assert_eq!(of(kind, count, behavior), sent, "{kind} {behavior}");
         }
     }
 

@@ -38,6 +38,8 @@ struct JsonStormWay {
     abandoned: &'static str,
     limit: u32,
     complete: bool,
+    /// When the server, which started empty, had settled: `goodput_before` is counted from the next slot on.
+    settled_ns: u64,
     trigger_start_ns: u64,
     trigger_end_ns: u64,
     goodput_before: Option<f64>,
@@ -119,6 +121,7 @@ fn way(plan: &StormPlan, run: &StormRun) -> JsonStormWay {
         abandoned: if run.way.works_on_abandoned() { "work" } else { "free" },
         limit: plan.limit_of(run.way),
         complete: run.is_complete,
+        settled_ns: nanos(run.settled),
         trigger_start_ns: nanos(run.trigger.start),
         trigger_end_ns: nanos(run.trigger.end),
         goodput_before: run.goodput_before(),

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::storm::plan::StormPlan;
-use crate::storm::series::{SLOT, SLOTS_PER_SECOND, Slot, slots_in};
+use crate::storm::series::{SLOT, SLOTS_PER_SECOND, Slot, first_slot, slots_in};
 use crate::storm::way::StormWay;
 
 /// In how many seconds in a row a way has to be whole.
@@ -36,6 +36,8 @@ pub struct StormRun {
     pub way: StormWay,
     /// What happened in each slot of [`SLOT`], as far as it was run.
     pub slots: Vec<Slot>,
+    /// When the server had settled, from the start: it started empty.
+    pub settled: Duration,
     /// When the trigger began and ended, from the start.
     pub trigger: Range<Duration>,
     /// Whether it was run to its end.
@@ -58,7 +60,7 @@ pub enum Recovery {
 }
 
 impl StormRun {
-    /// How many calls per second were answered in time before the trigger; [`None`] if it did not get that far.
+    /// How many calls per second were answered in time between the server's settling and the trigger; [`None`] if it did not get that far.
     pub fn goodput_before(&self) -> Option<f64> {
         self.slots_before().map(|slots| per_second(slots, |slot| slot.good))
     }
@@ -71,8 +73,7 @@ impl StormRun {
     /// The fewest calls answered in time in any second from the start of the trigger on; [`None`] if it did not
     /// get that far.
     pub fn lowest(&self) -> Option<u64> {
-        let from = self.trigger.start.as_nanos().div_ceil(SLOT.as_nanos());
-        let slots = self.slots.get(usize::try_from(from).ok()?..)?;
+        let slots = self.slots.get(first_slot(self.trigger.start)..)?;
         slots.windows(SLOTS_PER_SECOND).map(|second| sum(second, |slot| slot.good)).min()
     }
 
@@ -103,6 +104,16 @@ impl StormRun {
         (due > 0).then(|| attempts as f64 / due as f64)
     }
 
+    /// How many calls per second were due in its last three seconds.
+    pub fn due_last(&self) -> Option<f64> {
+        self.last_slots().map(|slots| per_second(slots, |slot| slot.due))
+    }
+
+    /// Whether its last three seconds together were whole.
+    pub(super) fn is_whole_at_last(&self) -> bool {
+        self.last_slots().is_some_and(is_whole)
+    }
+
     /// How many attempts were made per second in its last three seconds.
     pub fn attempts_last(&self) -> Option<f64> {
         self.last_slots().map(|slots| per_second(slots, |slot| slot.attempts))
@@ -124,7 +135,8 @@ impl StormRun {
     }
 
     fn slots_before(&self) -> Option<&[Slot]> {
-        self.slots.get(..slots_in(self.trigger.start)).filter(|slots| !slots.is_empty())
+        let slots = self.slots.get(first_slot(self.settled)..slots_in(self.trigger.start))?;
+        Some(slots).filter(|slots| !slots.is_empty())
     }
 
     fn last_slots(&self) -> Option<&[Slot]> {
@@ -160,6 +172,7 @@ pub(super) mod tests {
         StormRun {
             way,
             slots: seconds.iter().flat_map(|good| second(*good)).collect(),
+            settled: Duration::ZERO,
             trigger: Duration::from_secs(1)..Duration::from_secs(2),
             is_complete: true,
             late: 0,
@@ -189,6 +202,24 @@ pub(super) mod tests {
         assert!((run.goodput_last().unwrap() - 196.0 / 3.0).abs() < 1e-9);
         assert_eq!(run.attempts_last(), Some(160.0));
         assert_eq!(run.was_whole_before(), Some(true));
+    }
+
+    #[test]
+    fn the_time_in_which_an_empty_server_fills_does_not_count() {
+        let mut filling = run(StormWay::Work, &[80, 0, 80, 80, 80]);
+        filling.slots[0].good = 0;
+        assert_eq!(
+            (filling.was_whole_before(), filling.goodput_before()),
+            (Some(false), Some(60.0))
+        );
+        // A slot counts if it began when the server had settled.
+        for millis in [1, 250] {
+            filling.settled = Duration::from_millis(millis);
+            let before = (filling.was_whole_before(), filling.goodput_before());
+            assert_eq!(before, (Some(true), Some(80.0)));
+        }
+        filling.settled = Duration::from_secs(1);
+        assert_eq!(filling.was_whole_before(), None);
     }
 
     #[test]

@@ -19,6 +19,11 @@ use crate::storm::way::StormWay;
 const RATES: RangeInclusive<f64> = 20.0..=5_000.0;
 /// How long a way must go on after the trigger: three seconds tell whether it is whole again.
 const SHORTEST: Duration = Duration::from_secs(3);
+/// How many times the mean time to answer it takes a server that starts empty to settle: of exponential
+/// times, 1 in 150 is longer.
+const ANSWERS_TO_SETTLE: u32 = 5;
+/// By how much chance may change the share of calls answered before the trigger: 2.5 times as much is 5 %.
+const CHANCE: f64 = 0.02;
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// What a storm is made of. [`StormPlan::new`] checks it.
@@ -42,7 +47,7 @@ pub struct StormOptions {
     pub limit: u32,
     /// The longest pause before a retry in the way that has back-off.
     pub backoff_max: Duration,
-    /// How long a way runs at least before its trigger.
+    /// How long a way runs at least before its trigger. The plan makes it longer if services are long.
     pub before: Duration,
     /// How long a way runs after its trigger.
     pub duration: Duration,
@@ -167,9 +172,35 @@ impl StormPlan {
     /// series, so that seconds are counted from there.
     pub fn trigger_at(&self) -> Range<Duration> {
         let lasts = self.trigger.lasts();
-        let slots = (self.before + lasts).as_nanos().div_ceil(SLOT.as_nanos());
+        let before = self.before.max(self.settled() + self.judged());
+        let slots = (before + lasts).as_nanos().div_ceil(SLOT.as_nanos());
         let end = SLOT * u32::try_from(slots).unwrap_or(u32::MAX);
         end.saturating_sub(lasts)..end
+    }
+
+    /// When a server that started empty answers about as many calls as arrive, from the start of a way. Whether
+    /// it was whole before its trigger is judged from there on.
+    pub fn settled(&self) -> Duration {
+        self.time_to_answer() * ANSWERS_TO_SETTLE
+    }
+
+    /// How long it takes to judge that: calls that are in the server at the start and the end of that time make
+    /// its answers differ from its arrivals.
+    fn judged(&self) -> Duration {
+        let rate = self.rate.calls_per_second();
+        let inside = rate * self.time_to_answer().as_secs_f64();
+        Duration::from_secs_f64((2.0 * inside).sqrt() / (CHANCE * rate))
+    }
+
+    /// About how long a call takes, on average, that stands first. Nobody is answered in time who stands for
+    /// longer than the timeout, and a server without spare capacity does not settle.
+    fn time_to_answer(&self) -> Duration {
+        let spare = 1.0 - self.load.fraction();
+        if spare <= 0.0 {
+            return self.service;
+        }
+        let stands = 1.0 / (self.capacity() * spare);
+        self.service + Duration::from_secs_f64(stands.min(self.timeout.as_secs_f64()))
     }
 
     /// How long each way runs.
@@ -303,6 +334,31 @@ mod tests {
         let plan = StormPlan::new(StormOptions { trigger, ..StormOptions::default() }).unwrap();
         let millis = Duration::from_millis;
         assert_eq!(plan.trigger_at(), millis(4_150)..millis(5_250));
+    }
+
+    #[test]
+    fn the_longer_a_service_the_longer_a_way_runs_before_its_trigger() {
+        let plan = |workers, service, load: &str| {
+            let service = Duration::from_millis(service);
+            let load = load.parse().unwrap();
+            let timeout = Duration::from_secs(5);
+            let options =
+                StormOptions { workers, service, load, timeout, ..StormOptions::default() };
+            StormPlan::new(options).unwrap()
+        };
+        let ordinary = plan(10, 10, "80%");
+        assert_eq!(ordinary.settled(), Duration::from_millis(75));
+        // Of a server that is overloaded, nothing can be awaited.
+        assert_eq!(plan(10, 10, "100%").settled(), Duration::from_millis(50));
+        for overloaded in ["100%", "300%"] {
+            assert_eq!(plan(10, 10, overloaded).trigger_at().start, Duration::from_secs(4));
+        }
+        let long = plan(50, 500, "40%");
+        let (settled, start) = (long.settled().as_secs_f64(), long.trigger_at().start);
+        assert!((2.5..2.7).contains(&settled), "{settled}");
+        assert!((10..12).contains(&start.as_secs()), "{start:?}");
+        // Calls that stand for longer than the timeout are not waited for.
+        assert!(plan(10, 10, "99.9999%").settled() <= Duration::from_millis(25_050));
     }
 
     #[test]

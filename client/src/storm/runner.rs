@@ -64,6 +64,7 @@ pub(super) async fn run(
         way,
         is_complete: !interrupt.is_cancelled(),
         slots,
+        settled: plan.settled(),
         trigger: plan.trigger_at(),
         late,
         trouble: clients.trouble(),

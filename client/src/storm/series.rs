@@ -13,6 +13,11 @@ pub(super) fn slots_in(time: Duration) -> usize {
     usize::try_from(time.as_nanos() / SLOT.as_nanos()).unwrap_or(usize::MAX)
 }
 
+/// The first slot that begins at this time or later.
+pub(super) fn first_slot(from: Duration) -> usize {
+    usize::try_from(from.as_nanos().div_ceil(SLOT.as_nanos())).unwrap_or(usize::MAX)
+}
+
 /// What happened in one slot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Slot {

@@ -136,3 +136,25 @@ async fn a_call_that_did_not_connect_has_no_time_to_connect() {
     assert_eq!(single.code(), Some(Code::DeadlineExceeded));
     assert_eq!((single.connect, single.service_time), (None, None));
 }
+
+/// Only the first message of a call may bring such a fault, and each message is asked for the same.
+#[tokio::test]
+async fn a_call_of_several_messages_may_have_faults_of_the_call() {
+    let server = start(Limits::default());
+    for kind in [RpcKind::Collect, RpcKind::Exchange] {
+        let two = |behavior: &str| plan(&server, kind).count(2).behavior(behavior.to_owned());
+        let late = made(&two("3ms; late_trailers(100%, 1ms)")).await;
+        assert_eq!(late.code(), Some(Code::Ok), "{kind}: {:?}", late.status);
+        let timings = late.answers.iter().map(|answer| answer.timing.as_ref().unwrap());
+        let planned: i32 = timings.map(|timing| timing.planned.unwrap().nanos).sum();
+        assert_eq!(planned, 6_000_000, "{kind}");
+        let reset = made(&two("1ms; reset(100%, CANCEL)")).await;
+        assert_eq!(reset.code(), Some(Code::Cancelled), "{kind}: {:?}", reset.status);
+        let wrong = made(&two("1ms; drop(100%)")).await;
+        let refused = wrong.failure_timing().is_some()
+            || wrong.answers.iter().any(|answer| answer.failure.is_some());
+        assert!(refused, "{kind}: {wrong:?}");
+    }
+    let failing = plan(&server, RpcKind::Collect).count(2).behavior("fail(100%, ABORTED)");
+    assert_eq!(made(&failing).await.code(), Some(Code::Aborted));
+}

@@ -348,11 +348,15 @@ async fn wrong_usage_exits_with_2_and_says_what_would_be_right() {
         (&["race", "--delay", "1s", "--behavior", "1s"], "cannot be used with"),
         (&["race", "--jitter", "--behavior", "1s"], "cannot be used with"),
         (&["--behavior", "lognormal(p50=1s)"], "at column 17: expected"),
-        (&["--behavior", "1s; stall(for=1s)"], "only the server's own --behavior may"),
-        (&["--behavior", "replay(\"a\")"], "only the server's own --behavior may"),
+        (&["--behavior", "1s; stall(for=1s)"], "a stall belongs to a server, and a race sends"),
+        (
+            &["race", "--behavior", "200ms; queue(workers=1, limit=1)"],
+            "start `longsync-server --behavior ...` with it, and give that server's address with --url",
+        ),
+        (&["--behavior", "replay(\"a\")"], "a replay belongs to a server"),
         (
             &["--url", "localhost:9000", "--behavior", "1ms; drop(1%)"],
-            "only the server's own --behavior may",
+            "leave --url out, and the server inside this process has it",
         ),
         (
             &["race", "--behavior", "1ms; hang(5%)"],
