@@ -56,7 +56,7 @@ pub struct QueueForecast {
     pub p99_response: Figure<Duration>,
     /// Whether a simulation was long enough for the queue to settle. Close to full utilization, that takes
     /// arrivals in proportion to 1 / (1 - utilization)² (W. Whitt, *Planning queueing simulations*, 1989), or to
-    /// the square of the limit, if that is less.
+    /// the square of the limit, if that is less; and each busy worker needs a number of calls.
     pub is_settled: bool,
     /// The mean of the delays that a simulation drew, as a share of the mean of all delays; 1 without a
     /// simulation. If it is not close to 1, the mean depends on delays so rare that the simulation drew too few
@@ -69,6 +69,10 @@ const TOLERANCE: f64 = 0.05;
 
 /// How many times the square of a queue's memory a simulation lasts at least if it is long enough.
 const SETTLING: f64 = 1_000.0;
+
+/// How many calls each busy worker has at least if a simulation is long enough. Workers that began at the same
+/// moment with calls of the same length go on in step, so that with fewer rounds it matters where the last ends.
+const ROUNDS: f64 = 20.0;
 
 /// The share of refused calls that is as good as none.
 const NEGLIGIBLE: f64 = 1e-9;
@@ -250,7 +254,8 @@ impl Expected<'_> {
     fn is_settled(&self) -> bool {
         let distance = (1.0 - self.wanted_utilization()).abs();
         let memory = (1.0 / distance).min(f64::from(self.queue.limit()));
-        self.calls() as f64 >= SETTLING * memory * memory
+        let busy = self.load.min(self.workers());
+        self.calls() as f64 >= (SETTLING * memory * memory).max(ROUNDS * busy)
     }
 
     /// The share of the mean delay that a simulation drew.
@@ -308,8 +313,8 @@ impl fmt::Display for QueueForecast {
         if is_simulated && !self.is_settled {
             writeln!(
                 f,
-                "so close to capacity, a queue takes longer to settle than the simulation lasted: its \
-                 figures are of a queue that is still growing"
+                "so close to capacity, or with so many workers, a queue takes longer to settle than the \
+                 simulation lasted: its figures are those of a queue that is still changing"
             )?;
         }
         if (self.drawn - 1.0).abs() > TOLERANCE {

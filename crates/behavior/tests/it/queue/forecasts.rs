@@ -211,13 +211,16 @@ fn workers_that_always_have_calls_are_always_busy_and_never_more_than_that() {
     assert!((most.utilization.value - expected).abs() < 0.005, "{most:?}");
 }
 
-/// A thousandth below capacity, a queue without a limit to speak of needs a thousand million arrivals.
+/// A thousandth below capacity, a queue without a limit to speak of needs a thousand million arrivals; and of
+/// 150,000 calls, 100,000 workers have one or two each.
 #[test]
 fn a_queue_that_grows_for_longer_than_its_simulation_says_so() {
     for (text, rate, is_settled) in [
         ("10ms; queue(workers=8, limit=100000)", "500/s", true),
         ("10ms; queue(workers=8, limit=100000)", "799.9/s", false),
         ("10ms; queue(workers=8, limit=10)", "799.9/s", true),
+        ("5ms; queue(workers=1000, limit=10)", "1M/s", true),
+        ("5ms; queue(workers=100000, limit=10)", "100M/s", false),
     ] {
         let forecast = forecast(text, rate);
         assert_eq!(forecast.is_settled, is_settled, "{text} at {rate}");
