@@ -46,7 +46,7 @@ pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, ParseBehavi
         .map_err(|mistake| {
             let mistake = ParseBehaviorError::new(text, &mistake);
             match lone_duration(text) {
-                Some(Err(why)) if !duration::is_over_a_year(&why) => {
+                Some(Err(why)) if duration::is_said_everywhere(&why, rules.limit()) => {
                     mistake.with_sentence(why.to_string())
                 }
                 _ => mistake,

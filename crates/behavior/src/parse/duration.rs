@@ -26,12 +26,20 @@ pub(super) fn read(
 
 /// Reads a duration of which a server allows at most this.
 pub(super) fn read_delay(words: &mut Words<'_>, most: Duration) -> Result<Duration, ParseError> {
+    if most >= LONGEST {
+        return words.duration();
+    }
     read(words, |quoted| {
         format!("{quoted} is over this server's limit for delays: write at most {}", text(most))
     })
 }
 
+/// Whether what is said everywhere else about a wrong duration is right where at most this is allowed.
+pub(super) fn is_said_everywhere(why: &ParseDurationError, most: Duration) -> bool {
+    most >= LONGEST || !is_over_a_year(why)
+}
+
 /// Of the mistakes in a duration, only this one is answered with the longest.
-pub(super) fn is_over_a_year(why: &ParseDurationError) -> bool {
+fn is_over_a_year(why: &ParseDurationError) -> bool {
     why.to_string().ends_with(&text(LONGEST))
 }

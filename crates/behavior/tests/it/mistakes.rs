@@ -360,6 +360,15 @@ fn the_longest_duration_that_is_advised_is_understood() {
             panic!("{sentence}\n{why}");
         }
     }
+    // Where a year is allowed, it is no server's limit.
+    let unlimited = rules.most(Duration::from_secs(365 * 24 * 3_600));
+    for text in ["366d", "uniform(1ms, 366d)"] {
+        let sentence = refused(text, &unlimited).to_string();
+        assert!(
+            sentence.ends_with("`366d` is longer than a year: write at most 8760h"),
+            "{sentence}"
+        );
+    }
 }
 
 /// Texts that are too long for the table.
