@@ -8,6 +8,7 @@ use longsync_text::duration::{rounded, text};
 
 use crate::behavior::Behavior;
 use crate::fault::Fault;
+use crate::queue::Queue;
 
 /// The percentiles that are shown, in millionths of a percent.
 const PERCENTILES: [u32; 10] = [
@@ -133,20 +134,45 @@ impl fmt::Display for Explanation<'_> {
         for line in fault_lines(behavior) {
             writeln!(f, "  {line}")?;
         }
-        if let Some(queue) = behavior.queue() {
-            writeln!(
-                f,
-                "\n{queue}: a call that finds all workers busy also waits for one, or is refused"
-            )?;
-        }
-        if let Some(stall) = behavior.stall() {
-            writeln!(
-                f,
-                "\n{stall}: a call that arrives in one of its windows also waits until the window ends"
-            )?;
+        for line in [queue_line(behavior), stall_line(behavior)].into_iter().flatten() {
+            writeln!(f, "\n{line}")?;
         }
         Ok(())
     }
+}
+
+/// What the queue of a behavior does to calls, if it has one.
+pub fn queue_line(behavior: &Behavior) -> Option<String> {
+    let queue = behavior.queue()?;
+    let becomes = if queue.limit() == 0 {
+        "is refused".to_owned()
+    } else {
+        format!("{} for one, or is refused if the queue is full", waits(behavior))
+    };
+    Some(format!("{queue}: a call that finds all workers busy {becomes}"))
+}
+
+/// What the stall of a behavior does to calls, if it has one. Its windows close the queue as well.
+pub fn stall_line(behavior: &Behavior) -> Option<String> {
+    let stall = behavior.stall()?;
+    let waits = waits(behavior);
+    let becomes = match behavior.queue().map(Queue::limit) {
+        None => format!("{waits} until the window ends"),
+        Some(0) => "is refused, because none may stand in the queue".to_owned(),
+        Some(_) => {
+            format!(
+                "{waits} until the window ends and a worker is free, or is refused if the queue is full"
+            )
+        }
+    };
+    Some(format!("{stall}: a call that arrives in one of its windows {becomes}"))
+}
+
+/// Calls without a delay of their own wait for nothing else.
+fn waits(behavior: &Behavior) -> &'static str {
+    let has_delays =
+        (1..=behavior.last_attempt()).any(|it| !behavior.delays(it).ends().1.is_zero());
+    if has_delays { "also waits" } else { "waits" }
 }
 
 /// What each fault of a behavior hits: `hang(rest): 80 % of the calls`.
@@ -229,6 +255,52 @@ mod tests {
         assert!(text.contains("fail_first(2, UNAVAILABLE): the first 2 attempts of each call"));
         assert!(text.contains("fail(1%, 503): 1 % of the calls"), "{text}");
         assert!(text.contains("hang(rest): 99 % of the calls"), "{text}");
+    }
+
+    /// As the queue itself does: with a limit of 0 none stands, not even while a stall lasts.
+    #[test]
+    fn a_call_that_may_not_stand_does_not_wait() {
+        for (text, lines) in [
+            (
+                "5ms; queue(workers=1, limit=0); stall(for=1s)",
+                [
+                    "queue(workers=1, limit=0): a call that finds all workers busy is refused",
+                    "stall(for=1s): a call that arrives in one of its windows is refused, because \
+                     none may stand in the queue",
+                ],
+            ),
+            (
+                "5ms; queue(workers=1, limit=2); stall(for=1s)",
+                [
+                    "queue(workers=1, limit=2): a call that finds all workers busy also waits for \
+                     one, or is refused if the queue is full",
+                    "stall(for=1s): a call that arrives in one of its windows also waits until the \
+                     window ends and a worker is free, or is refused if the queue is full",
+                ],
+            ),
+            (
+                "0s; queue(workers=1, limit=2); stall(for=1s)",
+                [
+                    "queue(workers=1, limit=2): a call that finds all workers busy waits for one, \
+                     or is refused if the queue is full",
+                    "stall(for=1s): a call that arrives in one of its windows waits until the \
+                     window ends and a worker is free, or is refused if the queue is full",
+                ],
+            ),
+        ] {
+            let [queue, stall] = lines;
+            let said = explained(text);
+            assert!(said.ends_with(&format!("\n{queue}\n\n{stall}\n")), "{said}");
+        }
+        for (delay, waits) in
+            [("0s", "waits"), ("5ms", "also waits"), ("attempts(0s, 5ms)", "also waits")]
+        {
+            let said = explained(&format!("{delay}; stall(for=1s)"));
+            let end = format!(
+                ": a call that arrives in one of its windows {waits} until the window ends\n"
+            );
+            assert!(said.ends_with(&end), "{said}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Parses the text of a behavior: clauses, separated by semicolons.
 
+mod duration;
 mod fault;
 mod foreign;
 mod queue;
@@ -14,7 +15,7 @@ use crate::parse_error::ParseBehaviorError;
 use crate::queue::Queue;
 use crate::rules::Rules;
 use crate::stall::Stall;
-use longsync_text::duration::{self, ParseDurationError};
+use longsync_text::duration::ParseDurationError;
 use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
 
@@ -45,7 +46,9 @@ pub(crate) fn read(text: &str, rules: &Rules<'_>) -> Result<Clauses, ParseBehavi
         .map_err(|mistake| {
             let mistake = ParseBehaviorError::new(text, &mistake);
             match lone_duration(text) {
-                Some(Err(why)) => mistake.with_sentence(why.to_string()),
+                Some(Err(why)) if duration::is_said_everywhere(&why, rules.limit()) => {
+                    mistake.with_sentence(why.to_string())
+                }
                 _ => mistake,
             }
         })
@@ -57,7 +60,7 @@ fn lone_duration(text: &str) -> Option<Result<Duration, ParseDurationError>> {
     let text = text.trim();
     let is_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+'));
     let is_word = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '+' | '_'));
-    (is_number && is_word).then(|| duration::parse(text))
+    (is_number && is_word).then(|| longsync_text::duration::parse(text))
 }
 
 /// The clauses of a text.
@@ -194,7 +197,7 @@ fn clause(
     if !words.rest().starts_with(|c: char| c.is_ascii_digit()) && !shape::is_name(name) {
         return Err(unknown(at, name, clauses.delay.is_some()));
     }
-    let shape = shape::read(words, 0);
+    let shape = shape::read(words, 0, rules.limit());
     if clauses.delay.is_some() {
         let why = "a behavior has at most one delay: leave this one out, or write a mix of both";
         return Err(match shape {

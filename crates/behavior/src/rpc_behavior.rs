@@ -35,7 +35,7 @@ pub fn read<'a>(
                 _ => continue,
             },
         };
-        if asked.takes(entry, previous_attempts)? {
+        if asked.takes(entry, previous_attempts, max_delay)? {
             break;
         }
     }
@@ -52,19 +52,31 @@ struct Asked {
 
 impl Asked {
     /// Takes an entry. Returns whether the further ones do not count.
-    fn takes(&mut self, entry: &str, previous_attempts: u32) -> Result<bool, String> {
+    fn takes(
+        &mut self,
+        entry: &str,
+        previous_attempts: u32,
+        max_delay: Duration,
+    ) -> Result<bool, String> {
         if entry == "keep-open" {
             self.ends_with("hang(100%)".to_owned());
             return Ok(true);
         }
         let number = |text: &str| {
-            let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-            digits
-                .and_then(|digits| digits.parse::<u32>().ok())
+            let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            // One that does not fit is over every limit.
+            is_number
+                .then(|| text.parse::<u32>().unwrap_or(u32::MAX))
                 .ok_or_else(|| format!("{}: write a whole number at its end", quoted(entry)))
         };
         if let Some(seconds) = entry.strip_prefix("sleep-") {
-            self.sleep += Duration::from_secs(number(seconds)?.into());
+            let asked = Duration::from_secs(number(seconds)?.into());
+            // Checked here, where the entry can be quoted as it was sent.
+            let left = max_delay.saturating_sub(self.sleep);
+            if asked > left {
+                return Err(self.too_long(entry, left, max_delay));
+            }
+            self.sleep += asked;
             self.is_any = true;
             return Ok(false);
         }
@@ -83,6 +95,16 @@ impl Asked {
             return Ok(is_this);
         }
         Ok(false)
+    }
+
+    /// The sentence about a sleep of which only this much is allowed.
+    fn too_long(&self, entry: &str, left: Duration, max_delay: Duration) -> String {
+        let (limit, seconds) = (text(max_delay), left.as_secs());
+        let before = if self.sleep.is_zero() { "" } else { " with the sleeps before it" };
+        let entry = quoted(entry);
+        format!(
+            "{entry} is over this server's limit of {limit}{before}: write at most sleep-{seconds}"
+        )
     }
 
     fn ends_with(&mut self, fault: String) {
@@ -137,6 +159,28 @@ mod tests {
         ] {
             assert_eq!(of(values, previous).unwrap().as_deref(), behavior, "{values:?} {previous}");
         }
+    }
+
+    #[test]
+    fn a_sleep_that_is_too_long_is_quoted_as_it_was_sent() {
+        for (value, said) in [
+            (
+                "sleep-3601",
+                "`sleep-3601` is over this server's limit of 1h: write at most sleep-3600",
+            ),
+            (
+                "sleep-4294967296",
+                "`sleep-4294967296` is over this server's limit of 1h: write at most sleep-3600",
+            ),
+            (
+                "sleep-2000, sleep-2000",
+                "`sleep-2000` is over this server's limit of 1h with the sleeps before it: write at \
+                 most sleep-1600",
+            ),
+        ] {
+            assert_eq!(of(&[value], 0).unwrap_err(), said);
+        }
+        assert_eq!(of(&["sleep-2000,sleep-1600"], 0), Ok(Some("1h".to_owned())));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::time::Duration;
 use longsync_text::duration::text;
 use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
-use longsync_text::{ByteRate, GrpcCode};
+use longsync_text::{ByteRate, GrpcCode, quoted};
 
+use super::duration;
 use crate::fault::{Failure, FailureStatus, Fault, FaultClause, FaultMoment, Pushback, ResetCode};
 use crate::rules::Rules;
 use crate::written::WrittenShare;
@@ -187,7 +188,7 @@ fn optional_code(words: &mut Words<'_>) -> Result<Option<ResetCode>, ParseError>
 
 fn late_by(words: &mut Words<'_>, rules: &Rules<'_>) -> Result<Duration, ParseError> {
     let at = words.place();
-    let by = words.duration()?;
+    let by = duration::read_delay(words, rules.limit())?;
     if by <= rules.limit() {
         return Ok(by);
     }
@@ -283,6 +284,9 @@ fn moment(words: &mut Words<'_>) -> Result<FaultMoment, ParseError> {
     Err(words.expected("`before` or `after`"))
 }
 
+/// The longest time after which clients can be told to try again, in milliseconds: they read an i32.
+const MOST_PUSHBACK: u32 = i32::MAX.cast_unsigned();
+
 /// Reads whether and when a client may try again.
 pub(super) fn pushback(words: &mut Words<'_>) -> Result<Pushback, ParseError> {
     if words.takes_name("never") {
@@ -292,13 +296,20 @@ pub(super) fn pushback(words: &mut Words<'_>) -> Result<Pushback, ParseError> {
     if !words.rest().starts_with(|c: char| c.is_ascii_digit()) {
         return Err(words.expected("a duration in whole milliseconds such as 250ms, or `never`"));
     }
-    let after = words.duration()?;
-    let millis = i32::try_from(after.as_millis()).ok().and_then(|it| u32::try_from(it).ok());
-    match millis.filter(|millis| Duration::from_millis((*millis).into()) == after) {
-        Some(millis) => Ok(Pushback::AfterMs(millis)),
-        None => Err(ParseError::wrong(
-            at,
-            "clients are told in whole milliseconds, up to 24 days: write one such as 250ms",
-        )),
-    }
+    let too_long = |quoted: &str| {
+        format!(
+            "{quoted} is longer than clients can be told to wait: write at most {MOST_PUSHBACK}ms"
+        )
+    };
+    let after = duration::read(words, too_long)?;
+    let why = match u32::try_from(after.as_millis()) {
+        Ok(millis) if millis <= MOST_PUSHBACK => {
+            if Duration::from_millis(millis.into()) == after {
+                return Ok(Pushback::AfterMs(millis));
+            }
+            "clients are told in whole milliseconds: write a duration such as 250ms".to_owned()
+        }
+        _ => too_long(&quoted(&text(after))),
+    };
+    Err(ParseError::wrong(at, why))
 }

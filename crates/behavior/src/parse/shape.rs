@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use longsync_text::Percent;
 
+use super::duration::read_delay;
 use crate::written::{DelaySyntax, WrittenDelay, WrittenShare};
 use longsync_text::parse_error::ParseError;
 use longsync_text::words::Words;
@@ -35,12 +36,17 @@ pub(super) fn is_name(name: &str) -> bool {
     SHAPES.contains(&name)
 }
 
-pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<WrittenDelay, ParseError> {
+/// Reads the delay that is next. `most` is the longest that the server allows.
+pub(super) fn read(
+    words: &mut Words<'_>,
+    depth: usize,
+    most: Duration,
+) -> Result<WrittenDelay, ParseError> {
     let at = words.place();
     let name = words.clone().name();
     let mut written = match name {
         "" if words.rest().starts_with(|c: char| c.is_ascii_digit()) => {
-            let form = DelaySyntax::Constant(words.duration()?);
+            let form = DelaySyntax::Constant(read_delay(words, most)?);
             WrittenDelay { at, form, places: Vec::new(), max: None }
         }
         "mix" | "attempts" if depth == MOST_DEPTH => {
@@ -51,7 +57,7 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<WrittenDelay, 
             words.name();
             words.mark('(', format_args!("the opening `(` of {name}("))?;
             let mut places = Vec::new();
-            let form = form(name, words, depth, &mut places)?;
+            let form = form(name, words, depth, most, &mut places)?;
             words.mark(')', format_args!("the closing `)` of {name}("))?;
             WrittenDelay { at, form, places, max: None }
         }
@@ -63,12 +69,16 @@ pub(super) fn read(words: &mut Words<'_>, depth: usize) -> Result<WrittenDelay, 
             return Err(ParseError::expected(at, expected));
         }
     };
-    written.max = max(words, &written.form)?;
+    written.max = max(words, &written.form, most)?;
     Ok(written)
 }
 
 /// The `max` of a shape, if it has one, and the byte at which its duration begins.
-fn max(words: &mut Words<'_>, of: &DelaySyntax) -> Result<Option<(usize, Duration)>, ParseError> {
+fn max(
+    words: &mut Words<'_>,
+    of: &DelaySyntax,
+    most: Duration,
+) -> Result<Option<(usize, Duration)>, ParseError> {
     let at = words.place();
     if !words.takes_name("max") {
         return Ok(None);
@@ -78,7 +88,7 @@ fn max(words: &mut Words<'_>, of: &DelaySyntax) -> Result<Option<(usize, Duratio
             "this delay takes no max, because it already has a longest value: leave the max out";
         return Err(ParseError::wrong(at, why));
     }
-    Ok(Some((words.place(), words.duration()?)))
+    Ok(Some((words.place(), read_delay(words, most)?)))
 }
 
 /// The parameters of a shape, between its parentheses. The byte at which each begins is added to `places`.
@@ -86,11 +96,12 @@ fn form(
     name: &str,
     words: &mut Words<'_>,
     depth: usize,
+    most: Duration,
     places: &mut Vec<usize>,
 ) -> Result<DelaySyntax, ParseError> {
     let mut duration = |words: &mut Words<'_>| {
         places.push(words.place());
-        words.duration()
+        read_delay(words, most)
     };
     Ok(match name {
         "constant" => DelaySyntax::Constant(duration(words)?),
@@ -111,11 +122,11 @@ fn form(
             places.push(words.place());
             DelaySyntax::Pareto(scale, words.number()?)
         }
-        "lognormal" => lognormal(words, places)?,
+        "lognormal" => lognormal(words, most, places)?,
         "percentiles" => DelaySyntax::Percentiles(list(words, places, |words| {
             let percentile = words.percentile()?;
             words.mark('=', "`=` and the delay at this percentile")?;
-            Ok((percentile, words.duration()?))
+            Ok((percentile, read_delay(words, most)?))
         })?),
         "replay" => {
             places.push(words.place());
@@ -128,21 +139,25 @@ fn form(
                 WrittenShare::Of(words.percent()?)
             };
             words.mark(':', "`:` and the delay of this share")?;
-            Ok((share, read(words, depth + 1)?))
+            Ok((share, read(words, depth + 1, most)?))
         })?),
-        _ => DelaySyntax::Attempts(list(words, places, |words| read(words, depth + 1))?),
+        _ => DelaySyntax::Attempts(list(words, places, |words| read(words, depth + 1, most))?),
     })
 }
 
 /// Two percentiles, or the median and sigma.
-fn lognormal(words: &mut Words<'_>, places: &mut Vec<usize>) -> Result<DelaySyntax, ParseError> {
+fn lognormal(
+    words: &mut Words<'_>,
+    most: Duration,
+    places: &mut Vec<usize>,
+) -> Result<DelaySyntax, ParseError> {
     let point = |words: &mut Words<'_>| {
         if !words.rest().starts_with('p') {
             return Err(words.expected("a percentile with its p, such as p50="));
         }
         let percentile = words.percentile()?;
         words.mark('=', "`=` and the delay at this percentile")?;
-        Ok((percentile, words.duration()?))
+        Ok((percentile, read_delay(words, most)?))
     };
     places.push(words.place());
     let first = point(words)?;

@@ -34,6 +34,8 @@ const WRONG: &[&str] = &[
     "0.5ns",
     "infs",
     "9000h",
+    "9000h 1s; hang(1%)",
+    "uniform(1ms, 9000h)",
     "2h",
     "constant()",
     "constant(1s",
@@ -68,6 +70,7 @@ const WRONG: &[&str] = &[
     "replay(\"times.csv\") max 1s",
     "exponential(20ms) max",
     "exponential(20ms) max 2h",
+    "exponential(20ms) max 9000h ; hang(1%)",
     "exponential(20ms) max 10ms",
     "exponential(20ms) MAX 1s",
     "exponential(20ms) max 1s max 2s",
@@ -184,6 +187,9 @@ const WRONG: &[&str] = &[
     "fail(20%, UNAVAILABLE, pushback=soon)",
     "fail(20%, UNAVAILABLE, pushback=1.5ms)",
     "fail(20%, UNAVAILABLE, pushback=600h)",
+    "fail(20%, UNAVAILABLE, pushback=2147483648ms)",
+    "fail(20%, UNAVAILABLE, pushback=99999999h)",
+    "fail(20%, UNAVAILABLE, retry_info=99999999h)",
     "fail(20%, UNAVAILABLE, pushback=-1)",
     "fail(20%, UNAVAILABLE, pushback)",
     "hang(10%, retry_info=1s)",
@@ -199,6 +205,7 @@ const WRONG: &[&str] = &[
     "late_trailers(10%, 1KiB/s)",
     "late_trailers(10%, 1s, when=before)",
     "late_trailers(10%, 2h)",
+    "late_trailers(10%, 9000h)",
     "fail_first(UNAVAILABLE)",
     "fail_first(0, UNAVAILABLE)",
     "fail_first(1.5, UNAVAILABLE)",
@@ -219,6 +226,7 @@ const WRONG: &[&str] = &[
     "stall(for=0s)",
     "stall(for=1s, for=2s)",
     "stall(for=2s, every=2s)",
+    "stall(for=9000h)",
     "stall(for=2s, every=1s)",
     "stall(for=1s, from=start)",
     "stall(for 1s)",
@@ -251,6 +259,7 @@ const WRONG: &[&str] = &[
     "queue(workers 8, limit=100)",
     "queue(workers=8, limit=100, retry_info=5)",
     "queue(workers=8, limit=100, pushback=1.5ms)",
+    "queue(workers=8, limit=100, pushback=9000h)",
     "queue(workers=8, limit=100, pushback=soon)",
     "queue(workers=8, limit=100",
     "queue(workers=8; limit=100)",
@@ -325,6 +334,41 @@ fn every_mistake_says_what_is_wrong_and_what_would_be_right() {
         writeln!(said, "of a caller: {}\n", refused(text, &Rules::caller(HOUR))).unwrap();
     }
     insta::assert_snapshot!(said);
+}
+
+/// What a sentence advises to write at most is not refused in its turn.
+#[test]
+fn the_longest_duration_that_is_advised_is_understood() {
+    let rules = Rules::server(HOUR, &recording);
+    for text in [
+        "@",
+        "uniform(1ms, @)",
+        "exponential(20ms) max @",
+        "percentiles(50=10ms, 99=20ms, 100=@)",
+        "lognormal(p50=10ms, p99=@) max @",
+        "mix(50%: @, rest: 1ms)",
+        "late_trailers(10%, @)",
+        "fail(20%, UNAVAILABLE, pushback=@)",
+        "fail(20%, UNAVAILABLE, retry_info=@)",
+        "queue(workers=8, limit=100, pushback=@)",
+        "queue(workers=8, limit=100, retry_info=@)",
+        "stall(at=@, for=@)",
+    ] {
+        let sentence = refused(&text.replace('@', "99999999h"), &rules).to_string();
+        let advised = sentence.rsplit("write at most ").next().unwrap();
+        if let Err(why) = Behavior::read(&text.replace('@', advised), &rules) {
+            panic!("{sentence}\n{why}");
+        }
+    }
+    // Where a year is allowed, it is no server's limit.
+    let unlimited = rules.most(Duration::from_secs(365 * 24 * 3_600));
+    for text in ["366d", "uniform(1ms, 366d)"] {
+        let sentence = refused(text, &unlimited).to_string();
+        assert!(
+            sentence.ends_with("`366d` is longer than a year: write at most 8760h"),
+            "{sentence}"
+        );
+    }
 }
 
 /// Texts that are too long for the table.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use longsync_text::Rate;
 use longsync_text::duration::rounded;
 
-use super::simulation::SimulatedQueue;
+use super::simulation::{Plan, SimulatedQueue};
 use super::{BoundedQueue, ExponentialQueue, erlang_b, pollaczek_khinchine};
 use crate::behavior::Behavior;
 use crate::delay::duration;
@@ -56,12 +56,23 @@ pub struct QueueForecast {
     pub p99_response: Figure<Duration>,
     /// Whether a simulation was long enough for the queue to settle. Close to full utilization, that takes
     /// arrivals in proportion to 1 / (1 - utilization)² (W. Whitt, *Planning queueing simulations*, 1989), or to
-    /// the square of the limit, if that is less.
+    /// the square of the limit, if that is less; and each busy worker needs a number of calls.
     pub is_settled: bool,
+    /// The mean of the delays that a simulation drew, as a share of the mean of all delays; 1 without a
+    /// simulation. If it is not close to 1, the mean depends on delays so rare that the simulation drew too few
+    /// or too many of them.
+    pub drawn: f64,
 }
+
+/// How far from 1 the share of the mean that was drawn may be.
+const TOLERANCE: f64 = 0.05;
 
 /// How many times the square of a queue's memory a simulation lasts at least if it is long enough.
 const SETTLING: f64 = 1_000.0;
+
+/// How many calls each busy worker has at least if a simulation is long enough. Workers that began at the same
+/// moment with calls of the same length go on in step, so that with fewer rounds it matters where the last ends.
+const ROUNDS: f64 = 20.0;
 
 /// The share of refused calls that is as good as none.
 const NEGLIGIBLE: f64 = 1e-9;
@@ -73,37 +84,38 @@ struct Expected<'a> {
     rate: f64,
     mean: f64,
     load: f64,
-    arrivals: Option<u64>,
+    calls: Option<u64>,
 }
 
-/// How many arrivals a mean within 5 % needs at this utilization; see the tests of [`VirtualQueue`].
+/// How many calls a mean within 5 % needs at this utilization; see the tests of [`VirtualQueue`].
 ///
 /// [`VirtualQueue`]: crate::queue::VirtualQueue
-fn enough_arrivals(utilization: f64) -> u64 {
+fn enough_calls(utilization: f64) -> u64 {
     // Well above 1, the line is always full, which needs no more than when it is mostly empty.
     if (0.8..1.25).contains(&utilization) { 12_000_000 } else { 2_000_000 }
 }
 
 impl QueueForecast {
     /// The forecast for calls at this rate. [`None`] if the behavior has no queue, or no calls arrive. Figures
-    /// without a formula take a simulation of two million arrivals, or twelve million close to full
-    /// utilization: a second or two, or several.
+    /// without a formula take a simulation in which two million calls are taken, or twelve million close to
+    /// full utilization: a second or two, or several.
     pub fn of(behavior: &Behavior, rate: Rate) -> Option<Self> {
-        Self::with_arrivals(behavior, rate, None)
+        Self::with_calls(behavior, rate, None)
     }
 
-    /// The same, but if it takes a simulation, then of this many arrivals. The fewer, the less exact.
-    pub fn of_arrivals(behavior: &Behavior, rate: Rate, arrivals: u64) -> Option<Self> {
-        Self::with_arrivals(behavior, rate, Some(arrivals))
+    /// The same, but if it takes a simulation, then one in which this many calls are taken, however many are
+    /// refused. The fewer, the less exact.
+    pub fn of_calls(behavior: &Behavior, rate: Rate, calls: u64) -> Option<Self> {
+        Self::with_calls(behavior, rate, Some(calls))
     }
 
-    fn with_arrivals(behavior: &Behavior, rate: Rate, arrivals: Option<u64>) -> Option<Self> {
+    fn with_calls(behavior: &Behavior, rate: Rate, calls: Option<u64>) -> Option<Self> {
         const NANOS: f64 = 1e9;
         let queue = behavior.queue().filter(|_| !rate.is_zero())?;
         let rate = rate.calls_per_second() / NANOS;
         let mean = behavior.delays(1).mean_nanos();
         let load = rate * mean;
-        let expected = Expected { behavior, queue, rate, mean, load, arrivals };
+        let expected = Expected { behavior, queue, rate, mean, load, calls };
         Some(if queue.limit() == 0 {
             expected.without_places()
         } else if behavior.delay().is_exponential() {
@@ -138,6 +150,7 @@ impl Expected<'_> {
             p50_response: response(0.5),
             p99_response: response(0.99),
             is_settled: true,
+            drawn: 1.0,
         }
     }
 
@@ -146,11 +159,12 @@ impl Expected<'_> {
         let bounded = BoundedQueue::new(self.queue.workers(), self.queue.limit(), self.load);
         let unbounded = ExponentialQueue::new(self.queue.workers(), self.load);
         let is_simple = self.queue.order() == QueueOrder::Fifo && bounded.shed() < NEGLIGIBLE;
-        let responses = match unbounded.filter(|_| is_simple) {
-            Some(queue) => {
-                [0.5, 0.99].map(|p| formula(duration(queue.response_quantile(p) * self.mean)))
-            }
-            None => responses(&self.simulate()),
+        let (responses, drawn) = if let Some(queue) = unbounded.filter(|_| is_simple) {
+            let response = |p| formula(duration(queue.response_quantile(p) * self.mean));
+            ([0.5, 0.99].map(response), 1.0)
+        } else {
+            let run = self.simulate();
+            (responses(&run), self.drawn(&run))
         };
         QueueForecast {
             load: self.load,
@@ -161,6 +175,7 @@ impl Expected<'_> {
             p50_response: responses[0],
             p99_response: responses[1],
             is_settled: self.is_settled(),
+            drawn,
         }
     }
 
@@ -182,7 +197,8 @@ impl Expected<'_> {
 
     fn single_worker(&self) -> QueueForecast {
         let second_moment = self.behavior.delays(1).second_moment();
-        let [p50_response, p99_response] = responses(&self.simulate());
+        let run = self.simulate();
+        let [p50_response, p99_response] = responses(&run);
         QueueForecast {
             load: self.load,
             utilization: formula(self.load),
@@ -196,21 +212,32 @@ impl Expected<'_> {
             p50_response,
             p99_response,
             is_settled: self.is_settled(),
+            drawn: self.drawn(&run),
         }
     }
 
     fn simulated(&self) -> QueueForecast {
         let run = self.simulate();
         let [p50_response, p99_response] = responses(&run);
+        let shed = run.shed();
+        // If all calls are taken, so is all their work. Of those that are not refused, only the simulation
+        // knows how long they take.
+        let is_all_taken = shed <= 0.0 && self.wanted_utilization() < 1.0;
+        let utilization = if is_all_taken {
+            formula(self.wanted_utilization())
+        } else {
+            simulated(run.utilization())
+        };
         QueueForecast {
             load: self.load,
-            utilization: simulated(run.utilization()),
-            shed: simulated(run.shed()),
+            utilization,
+            shed: simulated(shed),
             waits: simulated(run.waits()),
             mean_queued: simulated(duration(run.mean_queued())),
             p50_response,
             p99_response,
             is_settled: self.is_settled(),
+            drawn: self.drawn(&run),
         }
     }
 
@@ -219,21 +246,26 @@ impl Expected<'_> {
         self.load / self.workers()
     }
 
-    fn arrivals(&self) -> u64 {
-        self.arrivals.unwrap_or_else(|| enough_arrivals(self.wanted_utilization()))
+    fn calls(&self) -> u64 {
+        self.calls.unwrap_or_else(|| enough_calls(self.wanted_utilization()))
     }
 
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     fn is_settled(&self) -> bool {
         let distance = (1.0 - self.wanted_utilization()).abs();
         let memory = (1.0 / distance).min(f64::from(self.queue.limit()));
-        self.arrivals() as f64 >= SETTLING * memory * memory
+        let busy = self.load.min(self.workers());
+        self.calls() as f64 >= (SETTLING * memory * memory).max(ROUNDS * busy)
+    }
+
+    /// The share of the mean delay that a simulation drew.
+    fn drawn(&self, run: &SimulatedQueue) -> f64 {
+        if self.mean > 0.0 { run.mean_drawn() / self.mean } else { 1.0 }
     }
 
     fn simulate(&self) -> SimulatedQueue {
-        let (utilization, arrivals) = (self.wanted_utilization(), self.arrivals());
-        let delay = self.behavior.delay();
-        SimulatedQueue::run(self.queue, delay, 1.0 / self.rate, utilization, arrivals)
+        let (queue, delay, mean) = (self.queue, self.behavior.delay(), self.mean);
+        Plan { queue, delay, interval: 1.0 / self.rate, mean, calls: self.calls() }.run()
     }
 }
 
@@ -281,8 +313,17 @@ impl fmt::Display for QueueForecast {
         if is_simulated && !self.is_settled {
             writeln!(
                 f,
-                "so close to capacity, a queue takes longer to settle than the simulation lasted: its \
-                 figures are of a queue that is still growing"
+                "so close to capacity, or with so many workers, a queue takes longer to settle than the \
+                 simulation lasted: its figures are those of a queue that is still changing"
+            )?;
+        }
+        if (self.drawn - 1.0).abs() > TOLERANCE {
+            let drawn = DisplayShare(self.drawn);
+            let side = if self.drawn < 1.0 { "low" } else { "high" };
+            writeln!(
+                f,
+                "rare long delays dominate the mean: those that the simulation drew have {drawn} of it, so \
+                 that its figures are too {side}"
             )?;
         }
         Ok(())

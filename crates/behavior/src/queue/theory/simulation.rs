@@ -10,14 +10,29 @@ const SEED: u64 = 1_917;
 
 /// What a simulation measured.
 pub(super) struct SimulatedQueue {
-    arrivals: u64,
-    shed: u64,
+    taken: u64,
+    /// How many calls are refused on average while the queue is full for as long as it was.
+    refused: f64,
     waited: u64,
     /// In nanoseconds.
     queued: f64,
+    /// The sum of the services of the calls that were taken, in nanoseconds.
+    drawn: f64,
     /// From 0 to 1.
     utilization: f64,
     responses: LogHistogram,
+}
+
+/// How a simulation is run. Times are in nanoseconds.
+pub(super) struct Plan<'a> {
+    pub(super) queue: &'a Queue,
+    pub(super) delay: &'a Delay,
+    /// The mean time from one arrival to the next.
+    pub(super) interval: f64,
+    /// The mean service.
+    pub(super) mean: f64,
+    /// How many calls are taken.
+    pub(super) calls: u64,
 }
 
 /// A call that stands. Those that arrive before the queue has come into its steady state are not recorded.
@@ -31,36 +46,47 @@ struct StandingCall {
 struct Run {
     queue: VirtualQueue<StandingCall>,
     started: Vec<ServiceStart<StandingCall>>,
+    workers: usize,
+    limit: usize,
     unit: f64,
+    /// In units.
+    interval: f64,
+    /// In units.
+    now: f64,
     /// The sum of the services that have begun, in units.
     begun: u128,
     result: SimulatedQueue,
 }
 
-impl SimulatedQueue {
-    /// Lets calls arrive as a Poisson process, on average each `interval` nanoseconds after the one before. A
-    /// tenth of them, which come first, are not recorded. If the load is above 1, the queue is full from the
-    /// beginning, because it may take longer than the simulation to become full.
-    pub(super) fn run(
-        queue: &Queue,
-        delay: &Delay,
-        interval: f64,
-        load: f64,
-        arrivals: u64,
-    ) -> Self {
+impl Plan<'_> {
+    /// How many workers would be busy if there were enough, for each worker.
+    fn load(&self) -> f64 {
+        self.mean / self.interval / f64::from(self.queue.workers())
+    }
+
+    /// The mean time from one call that is taken to the next, if as many are as possible.
+    fn between_calls(&self) -> f64 {
+        self.interval.max(self.mean / f64::from(self.queue.workers()))
+    }
+
+    /// Lets calls arrive as a Poisson process until enough of them have been taken. A tenth of them, which come
+    /// first, are not recorded. If the load is above 1, the queue is full from the beginning, because it may
+    /// take longer than the simulation to become full.
+    pub(super) fn run(&self) -> SimulatedQueue {
+        let Self { queue, delay, calls, .. } = *self;
         let mut numbers = SplitMix64(SEED);
-        let mut run = Run::new(queue, interval);
+        let mut run = Run::new(self);
         let full = u64::from(queue.workers()) + u64::from(queue.limit());
-        for _ in 0..if load > 1.0 { full } else { 0 } {
-            run.arrive(0, draw_service(delay, &mut numbers), false);
+        for _ in 0..if self.load() > 1.0 { full } else { 0 } {
+            run.arrive(draw_service(delay, &mut numbers), false);
         }
-        let mut now = 0.0;
         let mut recorded_from = (0, 0);
-        for arrival in 0..arrivals {
-            now += -libm::log(numbers.next()) * interval / run.unit;
-            let service = draw_service(delay, &mut numbers);
-            run.arrive(rounded(now), service, arrival >= arrivals / 10);
-            if arrival == arrivals / 10 {
+        for call in 0..calls {
+            let is_recorded = call >= calls / 10;
+            run.wait_for_room(is_recorded);
+            run.now += -libm::log(numbers.next()) * run.interval;
+            run.arrive(draw_service(delay, &mut numbers), is_recorded);
+            if call == calls / 10 {
                 recorded_from = run.busy();
             }
         }
@@ -69,49 +95,85 @@ impl SimulatedQueue {
         run.record();
         run.result
     }
+}
 
+impl SimulatedQueue {
     pub(super) fn shed(&self) -> f64 {
-        share(self.shed, self.arrivals)
+        if self.refused > 0.0 { self.refused / (self.refused + float(self.taken)) } else { 0.0 }
     }
 
     /// Of the calls that were not refused.
     pub(super) fn waits(&self) -> f64 {
-        share(self.waited, self.arrivals - self.shed)
+        per(float(self.waited), self.taken)
     }
 
     /// In nanoseconds.
     pub(super) fn mean_queued(&self) -> f64 {
-        if self.arrivals > self.shed { self.queued / float(self.arrivals - self.shed) } else { 0.0 }
+        per(self.queued, self.taken)
     }
 
-    /// The share of time for which a worker was busy, from 0 to 1. It is measured, because the calls that were
-    /// taken may be too few to have drawn the mean delay.
+    /// The mean of the services that were drawn, in nanoseconds.
+    pub(super) fn mean_drawn(&self) -> f64 {
+        per(self.drawn, self.taken)
+    }
+
+    /// The share of time for which a worker was busy, from 0 to 1.
     pub(super) fn utilization(&self) -> f64 {
         self.utilization
     }
 
-    /// In nanoseconds, to half a percent.
+    /// In nanoseconds, to half a percent, and exact if all responses are equal.
     pub(super) fn response_quantile(&self, p: f64) -> f64 {
         self.responses.quantile(p)
     }
 }
 
 impl Run {
-    fn new(queue: &Queue, interval: f64) -> Self {
+    fn new(plan: &Plan<'_>) -> Self {
         const FINEST: f64 = 1e-9;
+        let queue = VirtualQueue::new(plan.queue);
         let result = SimulatedQueue {
-            arrivals: 0,
-            shed: 0,
+            taken: 0,
+            refused: 0.0,
             waited: 0,
             queued: 0.0,
+            drawn: 0.0,
             utilization: 0.0,
             responses: LogHistogram::default(),
         };
-        let unit = (interval * FINEST).max(1.0);
-        Self { queue: VirtualQueue::new(queue), started: Vec::new(), unit, begun: 0, result }
+        let unit = (plan.between_calls() * FINEST).max(1.0);
+        Self {
+            queue,
+            started: Vec::new(),
+            workers: count(plan.queue.workers()),
+            limit: count(plan.queue.limit()),
+            unit,
+            interval: plan.interval / unit,
+            now: 0.0,
+            begun: 0,
+            result,
+        }
     }
 
-    fn arrive(&mut self, at: u64, service: u64, is_recorded: bool) {
+    /// If the queue is full, passes over the calls that are refused until a worker becomes free. Far above
+    /// capacity that is nearly all of them, so that they are not drawn but only their mean number is counted.
+    /// This changes no figure: a Poisson process has no memory, and the first call after that moment comes as
+    /// long after it as after any other.
+    fn wait_for_room(&mut self, is_recorded: bool) {
+        if self.queue.busy() < self.workers || self.queue.standing() < self.limit {
+            return;
+        }
+        let Some(end) = self.queue.next_event() else { return };
+        if is_recorded {
+            self.result.refused += (float(end) - self.now).max(0.0) / self.interval;
+        }
+        self.queue.advance(end, &mut self.started);
+        self.record();
+        self.now = float(end);
+    }
+
+    fn arrive(&mut self, service: u64, is_recorded: bool) {
+        let at = rounded(self.now);
         let call = QueuedCall { service: Some(self.units(service)), deadline: None };
         let standing = || StandingCall { at, service, is_recorded };
         let entry = self.queue.arrive(at, call, standing, &mut self.started);
@@ -122,11 +184,13 @@ impl Run {
         if !is_recorded {
             return;
         }
-        self.result.arrivals += 1;
+        self.result.taken += 1;
+        self.result.drawn += float(service);
         match entry {
             Entry::Serving { .. } => self.result.responses.record(float(service)),
             Entry::Standing(_) => self.result.waited += 1,
-            Entry::Shed => self.result.shed += 1,
+            // There was room.
+            Entry::Shed => {}
         }
     }
 
@@ -180,10 +244,16 @@ impl SplitMix64 {
     }
 }
 
-/// Counts of values in buckets whose width is less than a hundredth of the values in them.
+/// Values in buckets whose width is less than a hundredth of the values in them.
 struct LogHistogram {
-    counts: Vec<u64>,
+    buckets: Vec<Bucket>,
     total: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Bucket {
+    count: u64,
+    sum: u128,
 }
 
 impl LogHistogram {
@@ -198,41 +268,38 @@ impl LogHistogram {
     }
 
     fn record(&mut self, value: f64) {
-        let index = Self::index(rounded(value));
-        self.counts[index] += 1;
+        let value = rounded(value);
+        let bucket = &mut self.buckets[Self::index(value)];
+        bucket.count += 1;
+        bucket.sum += u128::from(value);
         self.total += 1;
     }
 
-    /// The middle of the bucket of the value with this rank.
+    /// The mean of the values that are in one bucket with the value of this rank: it lies between recorded
+    /// values, as the middle of the bucket need not, and is exact if they are all equal.
     fn quantile(&self, p: f64) -> f64 {
         let rank = rounded((p * float(self.total)).ceil()).max(1);
         let mut up_to = 0;
-        let index = self.counts.iter().position(|count| {
-            up_to += count;
+        let bucket = self.buckets.iter().find(|bucket| {
+            up_to += bucket.count;
             up_to >= rank
         });
-        index.map_or(0.0, Self::middle)
-    }
-
-    fn middle(index: usize) -> f64 {
-        let index = index as u64;
-        if index < 2 * Self::PER_OCTAVE {
-            return float(index);
-        }
-        let octave = index / Self::PER_OCTAVE - 1;
-        let first = (index - octave * Self::PER_OCTAVE) << octave;
-        float(first) + float(1 << octave) / 2.0
+        bucket.map_or(0.0, |it| float_of(it.sum / u128::from(it.count)))
     }
 }
 
 impl Default for LogHistogram {
     fn default() -> Self {
-        Self { counts: vec![0; Self::index(u64::MAX) + 1], total: 0 }
+        Self { buckets: vec![Bucket::default(); Self::index(u64::MAX) + 1], total: 0 }
     }
 }
 
-fn share(part: u64, of: u64) -> f64 {
-    if of == 0 { 0.0 } else { float(part) / float(of) }
+fn per(sum: f64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { sum / float(count) }
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the nearest float is good enough for statistics")]

@@ -7,12 +7,12 @@ use longsync_behavior::queue::theory::FigureSource::{self, Formula, Simulation};
 use longsync_behavior::queue::theory::QueueForecast;
 
 /// Enough for a few percent at moderate utilization.
-const ARRIVALS: u64 = 150_000;
+const CALLS: u64 = 150_000;
 
 fn forecast(text: &str, rate: &str) -> QueueForecast {
     let behavior: Behavior = text.parse().expect("a behavior");
     let rate = rate.parse().expect("a rate");
-    QueueForecast::of_arrivals(&behavior, rate, ARRIVALS).expect("a queue and calls")
+    QueueForecast::of_calls(&behavior, rate, CALLS).expect("a queue and calls")
 }
 
 fn sources(forecast: &QueueForecast) -> [FigureSource; 4] {
@@ -97,6 +97,68 @@ fn simulated_figures_are_near_those_of_formulas() {
     }
 }
 
+/// Hardly one of 300,000 calls is taken. It then stands behind ten others, and two begin every 5 minutes.
+#[test]
+fn far_above_capacity_the_calls_that_are_taken_are_still_enough_to_measure() {
+    let far = forecast("5m; queue(workers=2, limit=10)", "10000/s");
+    assert!((far.shed.value - (1.0 - 2.0 / 300.0 / 10_000.0)).abs() < 1e-9, "{far:?}");
+    assert!(far.waits.value > 0.9999, "{far:?}");
+    assert_near(far.mean_queued.value, 25.0 * 60e3, 1e-3);
+    assert_near(far.p50_response.value, 30.0 * 60e3, 1e-3);
+    assert_near(far.p99_response.value, 30.0 * 60e3, 1e-3);
+    for (text, rate, minutes) in [
+        ("1h; queue(workers=8, limit=100)", "800/s", 750.0),
+        ("5ms; queue(workers=8, limit=100)", "1000M/s", 0.0625 / 60.0),
+        ("10m; queue(workers=4, limit=100)", "1000/s", 250.0),
+        ("exponential(5m); queue(workers=2, limit=10)", "10000/s", 25.0),
+        ("uniform(4m, 6m); queue(workers=2, limit=10)", "10000/s", 25.0),
+    ] {
+        let far = forecast(text, rate);
+        assert!(far.shed.value < 1.0 && far.waits.value > 0.9999, "{far:?}");
+        assert_near(far.mean_queued.value, minutes * 60e3, 0.01);
+        assert!(far.p50_response.value > far.mean_queued.value, "{far:?}");
+    }
+}
+
+/// Above capacity, so that refused calls are passed over, and far enough below for it to matter how many.
+#[test]
+fn calls_that_are_passed_over_are_counted_as_refused() {
+    for (queue, rate) in [("workers=1, limit=1", "120/s"), ("workers=3, limit=2", "900/s")] {
+        let [nearly, exactly] = ["exponential(10ms) max 150ms", "exponential(10ms)"]
+            .map(|delay| forecast(&format!("{delay}; queue({queue})"), rate));
+        assert_eq!((nearly.shed.source, exactly.shed.source), (Simulation, Formula));
+        let near = |one: f64, other: f64| (one / other - 1.0).abs() <= 0.015;
+        assert!(near(nearly.shed.value, exactly.shed.value), "{nearly:?} {exactly:?}");
+        assert!(near(nearly.waits.value, exactly.waits.value), "{nearly:?} {exactly:?}");
+        assert!(near(nearly.utilization.value, exactly.utilization.value));
+    }
+}
+
+/// The middle of the bucket of 5 ms is 4.997 ms.
+#[test]
+fn no_response_is_shorter_than_a_constant_delay() {
+    let five = forecast("5ms; queue(workers=8, limit=100)", "10/s");
+    assert_eq!(five.p50_response.value, Duration::from_millis(5));
+    let ten = forecast("attempts(10ms, 1ms); queue(workers=8, limit=100)", "10/s");
+    assert_eq!(ten.p99_response.value, Duration::from_millis(10));
+}
+
+/// One delay of a million takes an hour, which is 3.6 of the mean of 4.6 ms: the simulation draws none of them.
+/// Of the Pareto delays it draws one more of the longest than is usual.
+#[test]
+fn a_mean_that_the_simulation_did_not_draw_is_said() {
+    for (delay, side) in [("mix(0.0001%: 1h, rest: 1ms)", "low"), ("pareto(1ms, 1.1)", "high")] {
+        let rare = forecast(&format!("{delay}; queue(workers=2, limit=1000000)"), "100/s");
+        assert_eq!((rare.utilization.source, rare.shed.value), (Formula, 0.0));
+        assert!((rare.utilization.value - rare.load / 2.0).abs() < 1e-9, "{rare:?}");
+        let said = format!(" of it, so that its figures are too {side}\n");
+        assert!(rare.to_string().ends_with(&said), "{rare} {rare:?}");
+    }
+    let common = forecast("uniform(5ms, 15ms); queue(workers=2, limit=100)", "100/s");
+    assert!((common.drawn - 1.0).abs() < 0.01, "{common:?}");
+    assert!(!common.to_string().contains("rare"), "{common}");
+}
+
 /// The line is full from the first recorded call on: 1,000 calls ahead, and 10 ms for each pair of them.
 #[test]
 fn an_overloaded_queue_is_always_full() {
@@ -116,7 +178,7 @@ fn rare_calls_do_not_overflow_the_simulations_clock() {
 #[test]
 fn there_is_no_forecast_without_a_queue_or_without_calls() {
     let of = |text: &str, rate: &str| {
-        QueueForecast::of_arrivals(&text.parse().unwrap(), rate.parse().unwrap(), ARRIVALS)
+        QueueForecast::of_calls(&text.parse().unwrap(), rate.parse().unwrap(), CALLS)
     };
     assert_eq!(of("10ms", "80/s"), None);
     assert_eq!(of("10ms; queue(workers=1, limit=1)", "0/s"), None);
@@ -142,17 +204,23 @@ fn workers_that_always_have_calls_are_always_busy_and_never_more_than_that() {
         let utilization = full.utilization.value;
         assert!((0.99..=1.0).contains(&utilization), "{delay}: {utilization}");
     }
-    let half = forecast("uniform(5ms, 15ms); queue(workers=2, limit=100)", "100/s");
-    assert!((half.utilization.value - 0.5).abs() < 0.005, "{half:?}");
+    // What is not refused is worked on.
+    let most = forecast("uniform(5ms, 15ms); queue(workers=2, limit=2)", "150/s");
+    let expected = most.load * (1.0 - most.shed.value) / 2.0;
+    assert!(most.shed.value > 0.01, "{most:?}");
+    assert!((most.utilization.value - expected).abs() < 0.005, "{most:?}");
 }
 
-/// A thousandth below capacity, a queue without a limit to speak of needs a thousand million arrivals.
+/// A thousandth below capacity, a queue without a limit to speak of needs a thousand million arrivals; and of
+/// 150,000 calls, 100,000 workers have one or two each.
 #[test]
 fn a_queue_that_grows_for_longer_than_its_simulation_says_so() {
     for (text, rate, is_settled) in [
         ("10ms; queue(workers=8, limit=100000)", "500/s", true),
         ("10ms; queue(workers=8, limit=100000)", "799.9/s", false),
         ("10ms; queue(workers=8, limit=10)", "799.9/s", true),
+        ("5ms; queue(workers=1000, limit=10)", "1M/s", true),
+        ("5ms; queue(workers=100000, limit=10)", "100M/s", false),
     ] {
         let forecast = forecast(text, rate);
         assert_eq!(forecast.is_settled, is_settled, "{text} at {rate}");
