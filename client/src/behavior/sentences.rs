@@ -1,6 +1,6 @@
 //! Sentences about a behavior, in addition to figures and pictures.
 
-use longsync_behavior::explain::DisplayShare;
+use longsync_behavior::explain::{DisplayShare, queue_line, stall_line};
 use longsync_behavior::{FaultClause, FaultMoment};
 use longsync_text::duration::text;
 use longsync_text::said::quoted;
@@ -23,18 +23,9 @@ pub(super) fn sentences(report: &BehaviorReport, laws: &[(String, LawCurve<'_>)]
     if let Some(asked) = &report.asked {
         sentences.push(drawn(asked, report));
     }
-    if let Some(queue) = report.behavior.queue() {
-        sentences.push(format!(
-            "{queue}: a call that finds all workers busy also waits for one, or is refused, which none of \
-             these figures include"
-        ));
-    }
-    if let Some(stall) = report.behavior.stall() {
-        sentences.push(format!(
-            "{stall}: a call that arrives in one of its windows also waits until the window ends, which \
-             none of these figures include"
-        ));
-    }
+    let lines = [queue_line(&report.behavior), stall_line(&report.behavior)];
+    let beside = |line| format!("{line}, which none of these figures include");
+    sentences.extend(lines.into_iter().flatten().map(beside));
     sentences
 }
 
@@ -42,7 +33,7 @@ pub(super) fn sentences(report: &BehaviorReport, laws: &[(String, LawCurve<'_>)]
 fn exact(law: &LawCurve<'_>) -> Vec<String> {
     let mut sentences = Vec::new();
     if law.zeros >= 1.0 {
-        sentences.push("no call waits".to_owned());
+        sentences.push("no call has a delay".to_owned());
     } else if law.zeros > 0.0 {
         let zeros = DisplayShare(law.zeros);
         sentences.push(format!("{zeros} of calls do not wait: a log axis cannot show 0s"));

@@ -78,7 +78,7 @@ fn a_report_fits_terminals_of_20_columns_and_more_with_every_figure() {
 
 #[test]
 fn a_delay_of_zero_is_described_in_words() {
-    assert_eq!(shown(&["0s"], "80"), "0s\n\n  always  0s\n\nno call waits\n");
+    assert_eq!(shown(&["0s"], "80"), "0s\n\n  always  0s\n\nno call has a delay\n");
 }
 
 #[tokio::test]
