@@ -90,6 +90,24 @@ async fn an_exchange_does_not_wait_for_workers_that_its_own_hung_messages_hold()
     Ok(())
 }
 
+/// Its messages stand concurrently, so that there is no time for which the call itself was queued.
+#[tokio::test(start_paused = true)]
+async fn an_exchange_that_ends_while_messages_stand_has_no_queued_time_of_its_own() -> Result<()> {
+    let server = Memory::start(serving("5ms; queue(workers=1, limit=10)")?).await;
+    let (raw, clock) = (server.raw().await?, Paused::start());
+    let first = call_at(&server.client().await?, clock, 0, wait(ms(200)));
+    clock.until(ms(10)).await;
+    let mut call = raw.open("LongSyncExchange", &[("grpc-timeout", "50m")]).await?;
+    for id in 1..=2 {
+        call.send(framed(&ask(id, ms(30))), id == 2)?;
+    }
+    let status = call.ended().await?.status;
+    assert_eq!(seen_status(&status, clock)?, (Code::DeadlineExceeded, [None, None, Some(0)], 60));
+    first.await??;
+    assert_eq!(counts(&server), [0, 0, 0, 0]);
+    Ok(())
+}
+
 #[tokio::test(start_paused = true)]
 async fn envoys_delay_comes_before_the_queue_for_each_message() -> Result<()> {
     let server = Memory::start(serving("5ms; queue(workers=1, limit=1)")?).await;
