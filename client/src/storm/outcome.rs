@@ -60,7 +60,8 @@ pub enum Recovery {
 }
 
 impl StormRun {
-    /// How many calls per second were answered in time between the server's settling and the trigger; [`None`] if it did not get that far.
+    /// How many calls per second were answered in time between the server's settling and the trigger; [`None`]
+    /// if it did not get that far.
     pub fn goodput_before(&self) -> Option<f64> {
         self.slots_before().map(|slots| per_second(slots, |slot| slot.good))
     }

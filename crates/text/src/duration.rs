@@ -6,11 +6,21 @@ use crate::quote::quoted;
 
 /// What is wrong with a duration, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParseDurationError(String);
+pub struct ParseDurationError {
+    sentence: String,
+    is_too_long: bool,
+}
+
+impl ParseDurationError {
+    /// Whether it is a duration, but over [`LONGEST`]. Who allows less can then name that instead.
+    pub fn is_too_long(&self) -> bool {
+        self.is_too_long
+    }
+}
 
 impl std::fmt::Display for ParseDurationError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.sentence)
     }
 }
 
@@ -45,8 +55,10 @@ const MOST_DECIMALS: usize = 16;
 /// When `text` is not a duration: it has no unit or one other than `d`, `h`, `m`, `s`, `ms`, `us` (`µs`) and
 /// `ns`, or it is negative, finer than a nanosecond, or over [`LONGEST`].
 pub fn parse(text: &str) -> Result<Duration, ParseDurationError> {
-    let refused =
-        |why: &str| ParseDurationError(format!("{} is not a duration: {why}", quoted(text)));
+    let refused = |why: &str| ParseDurationError {
+        sentence: format!("{} is not a duration: {why}", quoted(text)),
+        is_too_long: false,
+    };
     let mut rest = text.trim();
     if rest == "0" {
         return Ok(Duration::ZERO);
@@ -65,11 +77,14 @@ pub fn parse(text: &str) -> Result<Duration, ParseDurationError> {
     }
     match u64::try_from(nanos).map(Duration::from_nanos) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
-        _ => Err(ParseDurationError(format!(
-            "{} is longer than a year: write at most {}",
-            quoted(text),
-            self::text(LONGEST)
-        ))),
+        _ => Err(ParseDurationError {
+            sentence: format!(
+                "{} is longer than a year: write at most {}",
+                quoted(text),
+                self::text(LONGEST)
+            ),
+            is_too_long: true,
+        }),
     }
 }
 

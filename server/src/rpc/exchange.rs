@@ -398,6 +398,28 @@ impl ExchangeAnswers {
         }
     }
 
+    /// Waits for whatever is due next. Ready if there is nothing: at the end of the stream, or at the fault in
+    /// its place.
+    fn poll_end(&mut self) -> Poll<Option<Ending>> {
+        let first = self.unanswered.peek().map(|Reverse(first)| first.due);
+        let enters = self.queued.as_ref().and_then(|queued| queued.next_to_enter());
+        match first.into_iter().chain(enters).min() {
+            Some(due) => self.call.wait_until(due),
+            None if self.waiting() > 0 => {
+                if self.have_requests_ended {
+                    self.free_hung();
+                }
+                self.call.wait_for_more();
+            }
+            None if self.have_requests_ended => {
+                let fault = self.fault_at_end();
+                return Poll::Ready(fault.map(|fault| self.call.ending_by(&fault)));
+            }
+            None => self.call.wait_for_more(),
+        }
+        Poll::Pending
+    }
+
     /// The answer that is being produced, once there is room for it.
     fn poll_made(&mut self, cx: &Context<'_>) -> Option<Poll<Result<Bytes, Ending>>> {
         let draft = self.making.take()?;
@@ -454,8 +476,9 @@ impl Stream for ExchangeAnswers {
                 break;
             }
             if this.waiting() + this.hung >= limit {
-                // With all of them hung, nothing but the end of the requests can end the call.
-                if this.waiting() == 0 && this.requests.poll_is_end(cx)? == Poll::Ready(true) {
+                // If they hang, or stand behind some that do, only the end of the requests can end the call.
+                if this.unanswered.is_empty() && this.requests.poll_is_end(cx)? == Poll::Ready(true)
+                {
                     this.have_requests_ended = true;
                 }
                 this.requests.settle();
@@ -477,23 +500,7 @@ impl Stream for ExchangeAnswers {
                 Poll::Pending => break,
             }
         }
-        let first = this.unanswered.peek().map(|Reverse(first)| first.due);
-        let enters = this.queued.as_ref().and_then(|queued| queued.next_to_enter());
-        match first.into_iter().chain(enters).min() {
-            Some(due) => this.call.wait_until(due),
-            None if this.waiting() > 0 => {
-                if this.have_requests_ended {
-                    this.free_hung();
-                }
-                this.call.wait_for_more();
-            }
-            None if this.have_requests_ended => {
-                let fault = this.fault_at_end();
-                return Poll::Ready(fault.map(|fault| Err(this.call.ending_by(&fault))));
-            }
-            None => this.call.wait_for_more(),
-        }
-        Poll::Pending
+        this.poll_end().map(|fault| fault.map(Err))
     }
 }
 

@@ -7,8 +7,8 @@ use longsync_text::parse_error::ParseError;
 use longsync_text::quoted;
 use longsync_text::words::Words;
 
-/// Reads the duration that is next. If it is over a year, `too_long` says so and quotes it: what is said everywhere else is to
-/// write at most a year, which the clause would refuse as well.
+/// Reads the duration that is next. If it is over a year, `too_long` says so and quotes it: what is said
+/// everywhere else is to write at most a year, which the clause would refuse as well.
 pub(super) fn read(
     words: &mut Words<'_>,
     too_long: impl FnOnce(&str) -> String,
@@ -16,12 +16,17 @@ pub(super) fn read(
     let at = words.place();
     let rest = words.rest();
     words.duration().map_err(|why| {
-        let written = rest[..rest.len() - words.rest().len()].trim_end();
+        let written = written(rest, words);
         match longsync_text::duration::parse(written) {
-            Err(why) if is_over_a_year(&why) => ParseError::wrong(at, too_long(&quoted(written))),
+            Err(why) if why.is_too_long() => ParseError::wrong(at, too_long(&quoted(written))),
             _ => why,
         }
     })
+}
+
+/// What has been read since `rest` was the rest.
+pub(super) fn written<'a>(rest: &'a str, words: &mut Words<'_>) -> &'a str {
+    rest[..rest.len() - words.rest().len()].trim_end()
 }
 
 /// Reads a duration of which a server allows at most this.
@@ -36,10 +41,5 @@ pub(super) fn read_delay(words: &mut Words<'_>, most: Duration) -> Result<Durati
 
 /// Whether what is said everywhere else about a wrong duration is right where at most this is allowed.
 pub(super) fn is_said_everywhere(why: &ParseDurationError, most: Duration) -> bool {
-    most >= LONGEST || !is_over_a_year(why)
-}
-
-/// Of the mistakes in a duration, only this one is answered with the longest.
-fn is_over_a_year(why: &ParseDurationError) -> bool {
-    why.to_string().ends_with(&text(LONGEST))
+    most >= LONGEST || !why.is_too_long()
 }

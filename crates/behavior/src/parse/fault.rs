@@ -301,6 +301,7 @@ pub(super) fn pushback(words: &mut Words<'_>) -> Result<Pushback, ParseError> {
             "{quoted} is longer than clients can be told to wait: write at most {MOST_PUSHBACK}ms"
         )
     };
+    let rest = words.rest();
     let after = duration::read(words, too_long)?;
     let why = match u32::try_from(after.as_millis()) {
         Ok(millis) if millis <= MOST_PUSHBACK => {
@@ -309,7 +310,7 @@ pub(super) fn pushback(words: &mut Words<'_>) -> Result<Pushback, ParseError> {
             }
             "clients are told in whole milliseconds: write a duration such as 250ms".to_owned()
         }
-        _ => too_long(&quoted(&text(after))),
+        _ => too_long(&quoted(duration::written(rest, words))),
     };
     Err(ParseError::wrong(at, why))
 }

@@ -90,6 +90,29 @@ async fn an_exchange_does_not_wait_for_workers_that_its_own_hung_messages_hold()
     Ok(())
 }
 
+/// Nor is the end of the requests left unread because as many as possible are unanswered.
+#[tokio::test(start_paused = true)]
+async fn an_exchange_ends_though_its_last_place_is_of_a_message_behind_one_that_hangs() -> Result<()>
+{
+    let text = "20ms; hang(100%); queue(workers=1, limit=10)";
+    let limits = Limits { max_unanswered: 2.try_into()?, ..Limits::default() };
+    let options = Options { behavior: text.parse()?, limits, ..options() };
+    let server = Memory::start(checked(options)).await;
+    let (mut client, clock) = (server.client().await?, Paused::start());
+    let (sender, messages) = open_stream();
+    (1..=2).try_for_each(|id| {
+        sender.send(LongSyncExchangeRequest { id, ..LongSyncExchangeRequest::default() })
+    })?;
+    let mut came = client.long_sync_exchange(messages).await?.into_inner();
+    clock.until(ms(500)).await;
+    drop(sender);
+    let end = tokio::time::timeout(ms(10_000), came.message()).await;
+    assert_eq!(end.context("it does not end")??, None);
+    assert_eq!(exact_ms(clock.elapsed()), 520);
+    assert_eq!(counts(&server), [0, 0, 0, 0]);
+    Ok(())
+}
+
 /// Its messages stand concurrently, so that there is no time for which the call itself was queued.
 #[tokio::test(start_paused = true)]
 async fn an_exchange_that_ends_while_messages_stand_has_no_queued_time_of_its_own() -> Result<()> {
